@@ -1,0 +1,156 @@
+"""`lantern build`: everything that is computed before serving, written beside a manifest of hashes.
+
+A build goes into a folder of its own and a link is then switched to it in one step, so an interrupted
+build leaves the old one serving.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.encoder import Encoder
+from bot.export import MINILM_SHA256, sha256
+from bot.guardrails.router import WEIGHTS
+from bot.retrieval import index
+from bot.retrieval.card import Card, load_cards
+from bot.settings import Settings
+
+FORMAT = 1
+MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
+
+
+class IndexError_(RuntimeError):
+    """The built index is missing, damaged or was made by another version; the message says what mends it."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A build on disk, checked against its manifest."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+
+def current(settings: Settings) -> Path:
+    """The link that serving follows."""
+    return settings.index_dir / "current"
+
+
+def open_build(settings: Settings) -> Built:
+    """Open what `lantern build` wrote.
+
+    Raises:
+        IndexError_: when it is missing, truncated, of another format or another model.
+    """
+    folder = current(settings)
+    mend = "Run:  lantern build"
+    if not folder.exists():
+        raise IndexError_(f"There is no index in {settings.index_dir}. {mend}")
+    folder = folder.resolve()
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError) as err:
+        raise IndexError_(f"The index in {folder} has no readable manifest. {mend}") from err
+    if manifest.get("format") != FORMAT:
+        raise IndexError_(f"The index has format {manifest.get('format')}, this version reads {FORMAT}. {mend}")
+    if manifest.get("base_model") != MINILM_SHA256:
+        raise IndexError_(f"The index was built with another model. {mend}")
+    for name, digest in manifest["files"].items():
+        if not (folder / name).exists() or sha256(folder / name) != digest:
+            raise IndexError_(f"{folder / name} is missing or damaged. Run:  lantern build --fresh")
+    if not (folder / "chroma").is_dir() and not settings.chroma_url:
+        raise IndexError_(f"{folder / 'chroma'} is missing. {mend}")
+    return Built(folder, manifest)
+
+
+def router_hash() -> str:
+    """What the exported router depends on."""
+    return sha256(WEIGHTS / "router.safetensors") if (WEIGHTS / "router.safetensors").exists() else ""
+
+
+def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: bool = False) -> dict[str, Any]:
+    """Build the index and the ONNX models, reusing whatever has not changed.
+
+    Returns:
+        The new manifest.
+
+    Raises:
+        KnowledgeError: for a malformed card; the old index is untouched.
+        ModelError: for a missing or wrong base model.
+    """
+    cards = load_cards(settings.knowledge_dir / "cards")
+    settings.index_dir.mkdir(parents=True, exist_ok=True)
+    old: Built | None = None
+    if not fresh:
+        try:
+            old = open_build(settings)
+        except IndexError_:
+            old = None
+    folder = settings.index_dir / f"build-{uuid.uuid4().hex[:12]}"
+    folder.mkdir()
+    try:
+        manifest = _fill(settings, folder, cards, old, progress)
+        _switch(current(settings), folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    for other in settings.index_dir.glob("build-*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    return manifest
+
+
+def _fill(
+    settings: Settings, folder: Path, cards: dict[str, Card], old: Built | None, progress: Callable[[str, int, int], None]
+) -> dict[str, Any]:
+    _models(folder, old, progress)
+    encoder = Encoder(folder)
+    known = {}
+    if old is not None:
+        known = index.stored_vectors(index.connect(old.folder, settings.chroma_url))
+    client = index.connect(folder, settings.chroma_url)
+    embedded = index.write(client, cards.values(), encoder.encode, known, lambda a, b: progress("Embedding cards", a, b))
+    manifest = {
+        "format": FORMAT,
+        "base_model": MINILM_SHA256,
+        "router": router_hash(),
+        "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "embedded": embedded,
+        "cards": {c.id: c.content_hash for c in cards.values()},
+        "files": {name: sha256(folder / name) for name in MODEL_FILES if (folder / name).exists()},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    return manifest
+
+
+def _models(folder: Path, old: Built | None, progress: Callable[[str, int, int], None]) -> None:
+    if old is not None and old.manifest.get("router") == router_hash():
+        for name in MODEL_FILES:
+            if (old.folder / name).exists():
+                os.link(old.folder / name, folder / name)
+        return
+    from bot import export  # torch: only when the models have to be exported
+
+    progress("Exporting the encoder", 0, 2)
+    export.export_encoder(folder)
+    progress("Exporting the router", 1, 2)
+    if router_hash():
+        from bot.guardrails.training import export_router
+
+        export_router(folder)
+    progress("Exporting the router", 2, 2)
+
+
+def _switch(link: Path, target: Path) -> None:
+    temporary = link.with_name(f".{link.name}-{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target.name)
+    temporary.replace(link)

@@ -1,0 +1,237 @@
+"""`lantern train`: fine-tune MiniLM into the router, reproducibly, from prompts/intents. Needs torch.
+
+The word embeddings stay frozen, so the committed weights are the twelve-million-parameter encoder only
+(half precision) and the pinned base model supplies the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bot.conversation import ACTION_OF, Category
+from bot.export import MINILM_SHA256, load_minilm, minilm_folder, quantize, to_onnx
+from bot.guardrails.examples import CATEGORIES, Example, augment, hosts, load_examples, split
+from bot.guardrails.normalize import normalize
+from bot.guardrails.router import MAX_TOKENS, WEIGHTS, context_of
+
+BATCH = 32
+LEARNING_RATE = 1.2e-4
+LABEL_SMOOTHING = 0.05
+
+
+def classifier() -> Any:
+    """MiniLM with mean pooling and a linear head over the categories."""
+    import torch
+
+    class Classifier(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = load_minilm()
+            self.dropout = torch.nn.Dropout(0.1)
+            self.head = torch.nn.Linear(384, len(CATEGORIES))
+
+        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
+            hidden = self.encoder(
+                input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+            ).last_hidden_state
+            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+            mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+            return self.head(self.dropout(mean))
+
+    return Classifier()
+
+
+def pair_of(example: Example) -> tuple[str, str]:
+    """(last message, context) exactly as the screen presents them when serving."""
+    return normalize(example.last).canonical or example.last, context_of([normalize(t).canonical for t in example.turns[:-1]])
+
+
+def _tokens(tokenizer: Any, pairs: Sequence[tuple[str, str]], device: str) -> dict[str, Any]:
+    import torch
+
+    rows = tokenizer.encode_batch([a if not b else (a, b) for a, b in pairs])
+    return {
+        "input_ids": torch.tensor([r.ids for r in rows], device=device),
+        "attention_mask": torch.tensor([r.attention_mask for r in rows], device=device),
+        "token_type_ids": torch.tensor([r.type_ids for r in rows], device=device),
+    }
+
+
+def train(
+    examples: Sequence[Example], epochs: int, seed: int, progress: Callable[[str, int, int], None], augmented: bool = True
+) -> Any:
+    """Fine-tune one classifier; the same seed on the same machine gives the same weights.
+
+    Returns:
+        The trained torch module, on the CPU.
+    """
+    import torch
+
+    from bot.encoder import open_tokenizer
+
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = classifier()
+    for parameter in model.encoder.embeddings.word_embeddings.parameters():
+        parameter.requires_grad = False
+    model.to(device).train()
+    tokenizer = open_tokenizer(minilm_folder() / "tokenizer.json", MAX_TOKENS)
+    counts = np.array([max(1, sum(e.category is c for e in examples)) for c in CATEGORIES], dtype=np.float64)
+    weights = torch.tensor((counts.mean() / counts) ** 0.3, dtype=torch.float32, device=device)
+    loss_of = torch.nn.CrossEntropyLoss(weight=weights, label_smoothing=LABEL_SMOOTHING)
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.01)
+    steps = epochs * ((len(examples) + BATCH - 1) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear")
+    benign = hosts(examples)
+    step = 0
+    for epoch in range(epochs):
+        rows = [(pair_of(augment(e, benign, rng) if augmented and epoch > 0 else e), CATEGORIES.index(e.category)) for e in examples]
+        rng.shuffle(rows)
+        # Bucketing by length keeps batches nearly free of padding; buckets are shuffled again.
+        chunk = BATCH * 40
+        batches = []
+        for start in range(0, len(rows), chunk):
+            part = sorted(rows[start : start + chunk], key=lambda r: len(r[0][0]) + len(r[0][1]))
+            batches += [part[i : i + BATCH] for i in range(0, len(part), BATCH)]
+        rng.shuffle(batches)
+        for batch in batches:
+            logits = model(**_tokens(tokenizer, [p for p, _ in batch], device))
+            loss = loss_of(logits, torch.tensor([y for _, y in batch], device=device))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            schedule.step()
+            step += 1
+            if step % 10 == 0 or step == steps:
+                progress(f"epoch {epoch + 1}/{epochs} loss {loss.item():.2f}", step, steps)
+    return model.cpu().eval()
+
+
+def logits_of(model: Any, examples: Sequence[Example]) -> np.ndarray[Any, Any]:
+    """Logits of each example, float32 (n, categories)."""
+    import torch
+
+    from bot.encoder import open_tokenizer
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = model.to(device)
+    tokenizer = open_tokenizer(minilm_folder() / "tokenizer.json", MAX_TOKENS)
+    pairs = [pair_of(e) for e in examples]
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
+    out = np.zeros((len(pairs), len(CATEGORIES)), dtype=np.float32)
+    with torch.no_grad():
+        for start in range(0, len(order), 64):
+            picked = order[start : start + 64]
+            out[picked] = model(**_tokens(tokenizer, [pairs[i] for i in picked], device)).cpu().numpy()
+    model.cpu()
+    return out
+
+
+def fit_temperature(logits: np.ndarray[Any, Any], truth: Sequence[int]) -> float:
+    """The temperature that minimises held-out log loss (Guo et al. 2017, arXiv 1706.04599), by grid."""
+    def loss(t: float) -> float:
+        z = logits / t
+        z = z - z.max(axis=1, keepdims=True)
+        return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(truth)), list(truth)]))
+    return min((round(0.5 + 0.05 * i, 2) for i in range(60)), key=loss)
+
+
+def report(logits: np.ndarray[Any, Any], examples: Sequence[Example]) -> dict[str, float]:
+    """Held-out accuracy by category, by action, and the rates that matter."""
+    guess = [CATEGORIES[i] for i in logits.argmax(axis=1)]
+    truth = [e.category for e in examples]
+    def rate(rows: list[bool]) -> float:
+        return round(float(np.mean(rows)), 4) if rows else float("nan")
+    def act(c: Category) -> str:
+        return ACTION_OF[c].value
+    pairs = list(zip(guess, truth, strict=True))
+    benign = [(g, t) for g, t in pairs if act(t) == "answer"]
+    return {
+        "category accuracy": rate([g is t for g, t in pairs]),
+        "action accuracy": rate([act(g) == act(t) for g, t in pairs]),
+        "unsafe refused": rate([act(g) in ("refuse", "crisis") for g, t in pairs if act(t) == "refuse"]),
+        "crisis found": rate([act(g) == "crisis" for g, t in pairs if act(t) == "crisis"]),
+        "honest refused": rate([act(g) == "refuse" for g, _ in benign]),
+        "false crisis": rate([act(g) == "crisis" for g, t in pairs if act(t) != "crisis"]),
+        "honest answered": rate([act(g) == "answer" for g, _ in benign]),
+        "deferred": rate([act(g) == "defer" for g, t in pairs if act(t) == "defer"]),
+        "examples": len(pairs),
+    }
+
+
+def save(model: Any, folder: Path, manifest: dict[str, Any]) -> None:
+    """Write router.safetensors (half precision, without the frozen word embeddings) and manifest.json."""
+    import torch
+    from safetensors.torch import save_file
+
+    state = {
+        k: v.to(torch.float16).contiguous() for k, v in model.state_dict().items()
+        if "word_embeddings" not in k and "position_ids" not in k and "pooler" not in k
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(state, str(folder / "router.safetensors"))
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def export_router(folder: Path) -> None:
+    """Write router.onnx (int8) from the committed weights and the pinned base model."""
+    import torch
+    from safetensors.torch import load_file
+
+    model = classifier()
+    state = {k: v.to(torch.float32) for k, v in load_file(str(WEIGHTS / "router.safetensors")).items()}
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    left = [m for m in missing if "word_embeddings" not in m and "pooler" not in m and "position_ids" not in m]
+    if left or unexpected:
+        raise RuntimeError(f"router.safetensors does not fit the base model: {left + list(unexpected)}. Run:  lantern train")
+    to_onnx(model.eval(), folder / "router-fp32.onnx", "logits")
+    quantize(folder / "router-fp32.onnx", folder / "router.onnx")
+    (folder / "router-fp32.onnx").unlink()
+
+
+def data_hash(examples: Sequence[Example]) -> str:
+    """SHA-256 over everything the router learns from."""
+    rows = sorted(json.dumps([e.turns, e.category.value], ensure_ascii=False) for e in examples)
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
+
+
+def run(intents: Path, epochs: int, seed: int, progress: Callable[[str, int, int], None], folder: Path = WEIGHTS) -> dict[str, Any]:
+    """Hold out a tenth by brief to measure and calibrate, then train on everything and save.
+
+    Returns:
+        The manifest written beside the weights, with held-out metrics of the model trained without them.
+    """
+    import torch
+
+    examples = load_examples(intents)
+    started = time.monotonic()
+    kept, held = split(examples, 0.1, seed)
+    trial = train(kept, epochs, seed, progress)
+    logits = logits_of(trial, held)
+    temperature = fit_temperature(logits, [CATEGORIES.index(e.category) for e in held])
+    final = train(examples, epochs, seed, progress)
+    manifest = {
+        "labels": [c.value for c in CATEGORIES],
+        "temperature": temperature,
+        "held_out": report(logits, held),
+        "data": data_hash(examples),
+        "examples": len(examples),
+        "base_model": MINILM_SHA256,
+        "seed": seed,
+        "epochs": epochs,
+        "torch": torch.__version__,
+        "minutes": round((time.monotonic() - started) / 60, 1),
+    }
+    save(final, folder, manifest)
+    return manifest

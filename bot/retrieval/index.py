@@ -1,0 +1,90 @@
+"""The vector index: what is embedded of each card, and how it is stored in Chroma and opened again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import numpy as np
+from chromadb.config import Settings as ChromaSettings
+
+from bot.encoder import Floats
+from bot.retrieval.card import Card
+
+COLLECTION = "cards"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One embedded text of a card: its title, one of its questions or one of its passages."""
+
+    id: str
+    card: str
+    kind: str
+    position: int
+    text: str
+
+    @property
+    def text_hash(self) -> str:
+        """What decides whether a vector from an older index can be used again."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def entries(cards: Iterable[Card]) -> Iterator[Entry]:
+    """Every text to embed: several vectors a card."""
+    for card in cards:
+        yield Entry(f"{card.id}#title", card.id, "title", 0, card.title)
+        for i, question in enumerate(card.questions):
+            yield Entry(f"{card.id}#question{i}", card.id, "question", i, question)
+        for i, passage in enumerate(card.passages):
+            yield Entry(f"{card.id}#passage{i}", card.id, "passage", i, f"{card.title} {passage.text}")
+
+
+def connect(folder: Path, url: str | None = None) -> Any:
+    """A Chroma client, embedded in `folder` or talking to the server at `url`. Telemetry is off."""
+    settings = ChromaSettings(anonymized_telemetry=False)
+    if url:
+        host, _, port = url.split("//")[-1].rstrip("/").partition(":")
+        return chromadb.HttpClient(host=host, port=int(port or 8000), ssl=url.startswith("https"), settings=settings)
+    return chromadb.PersistentClient(str(folder / "chroma"), settings=settings)
+
+
+def write(
+    client: Any, cards: Iterable[Card], encode: Callable[[list[str]], Floats],
+    known: dict[str, Floats], progress: Callable[[int, int], None], collection: str = COLLECTION,
+) -> int:
+    """Fill a fresh collection, embedding only texts whose hash is not in `known`.
+
+    Returns:
+        How many texts were embedded.
+    """
+    rows = list(entries(cards))
+    new = [row for row in rows if row.text_hash not in known]
+    vectors = dict(known)
+    for start in range(0, len(new), 64):
+        part = new[start : start + 64]
+        for row, vector in zip(part, encode([r.text for r in part]), strict=True):
+            vectors[row.text_hash] = vector
+        progress(min(start + 64, len(new)), len(new))
+    if collection in {c.name for c in client.list_collections()}:
+        client.delete_collection(collection)
+    store = client.create_collection(collection, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None)
+    for start in range(0, len(rows), 1000):
+        part = rows[start : start + 1000]
+        store.add(
+            ids=[r.id for r in part],
+            embeddings=np.array([vectors[r.text_hash] for r in part], dtype=np.float32),
+            documents=[r.text for r in part],
+            metadatas=[{"card": r.card, "kind": r.kind, "position": r.position, "hash": r.text_hash} for r in part],
+        )
+    return len(new)
+
+
+def stored_vectors(client: Any, collection: str = COLLECTION) -> dict[str, Floats]:
+    """The vectors of an existing index by the hash of their text, to save embedding them again."""
+    rows = client.get_collection(collection, embedding_function=None).get(include=["embeddings", "metadatas"])
+    return {m["hash"]: np.asarray(v, dtype=np.float32) for m, v in zip(rows["metadatas"], rows["embeddings"], strict=True)}

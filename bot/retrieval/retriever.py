@@ -1,0 +1,149 @@
+"""Hybrid retrieval: dense vectors (Chroma) and BM25 (bm25s), fused and grouped by card."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bm25s
+import numpy as np
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ConfigDict, PrivateAttr
+
+from bot.encoder import Encoder
+from bot.retrieval.card import Card
+
+# Reciprocal rank fusion, Cormack, Clarke and Buettcher 2009 (https://doi.org/10.1145/1571941.1572114), with their k.
+RRF_K = 60
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_STOP = frozenset(
+    "a an the is are was were be been am do does did can could would will should may might i me my you your it its of to in on for and or "
+    "with if that this what which who how why when where there so just about any some please tell know get have has had as at by from".split()
+)
+_SUFFIXES = ("ations", "ation", "ings", "ing", "ers", "ed", "es", "s")
+
+
+def terms(text: str) -> list[str]:
+    """Lower-case content words with plain suffixes removed, for BM25."""
+    out = []
+    for word in _WORD.findall(text.lower().replace("’", "'")):
+        if word in _STOP:
+            continue
+        for suffix in _SUFFIXES:
+            if word.endswith(suffix) and len(word) - len(suffix) >= 4:
+                word = word[: -len(suffix)]
+                break
+        out.append(word)
+    return out
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One card found.
+
+    Attributes:
+        score: fused score, higher is better; comparable within one query only.
+        similarity: best cosine between the query and any text of the card, -1 to 1.
+        passage_similarity: cosine of the query with each passage of the card, in order.
+    """
+
+    card: Card
+    score: float
+    similarity: float
+    lexical: float
+    passage_similarity: tuple[float, ...]
+
+
+class Retriever(BaseRetriever):
+    """A LangChain retriever over the cards.
+
+    `search` gives typed hits; `invoke` (LangChain's entry) gives the same as Documents whose
+    metadata hold card, score and similarity.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    cards: Mapping[str, Card]
+    encoder: Any
+    collection: Any
+    k: int = 5
+    _bm25: Any = PrivateAttr()
+    _ids: list[str] = PrivateAttr()
+    _passages: dict[str, Any] = PrivateAttr()
+
+    def model_post_init(self, _context: object) -> None:
+        self._ids = list(self.cards)
+        corpus = [
+            terms(" ".join([c.title, c.title, *c.questions, *(p.text for p in c.passages)])) for c in self.cards.values()
+        ]
+        self._bm25 = bm25s.BM25(method="lucene")
+        self._bm25.index(corpus, show_progress=False)
+        rows = self.collection.get(where={"kind": "passage"}, include=["embeddings", "metadatas"])
+        vectors: dict[str, dict[int, Any]] = {}
+        for meta, vector in zip(rows["metadatas"], rows["embeddings"], strict=True):
+            vectors.setdefault(meta["card"], {})[meta["position"]] = vector
+        self._passages = {
+            card: np.asarray([v for _, v in sorted(by.items())], dtype=np.float32) for card, by in vectors.items()
+        }
+
+    def _dense(self, vector: Any) -> dict[str, float]:
+        rows = self.collection.query(
+            query_embeddings=[vector], n_results=min(80, self.collection.count()), include=["metadatas", "distances"]
+        )
+        best: dict[str, float] = {}
+        for meta, distance in zip(rows["metadatas"][0], rows["distances"][0], strict=True):
+            if meta["card"] in self.cards:
+                best.setdefault(meta["card"], 1.0 - float(distance))
+        return best
+
+    def _lexical(self, query: str) -> dict[str, float]:
+        words = [w for w in terms(query) if w in self._bm25.vocab_dict]
+        if not words:
+            return {}
+        scores = self._bm25.get_scores(words)
+        order = np.argsort(-scores)[:30]
+        return {self._ids[i]: float(scores[i]) for i in order if scores[i] > 0}
+
+    def search(self, query: str, topics: Mapping[str, float] | None = None, k: int | None = None) -> list[Hit]:
+        """The `k` best cards for `query`, best first.
+
+        Args:
+            topics: how likely each topic is (0 to 1), when a router has an opinion; a mild prior.
+        """
+        vector = self.encoder.encode_one(query)
+        dense, lexical = self._dense(vector), self._lexical(query)
+        top = max(lexical.values(), default=1.0)
+        fused: dict[str, float] = {}
+        for ranking in (dense, lexical):
+            for rank, card in enumerate(sorted(ranking, key=ranking.__getitem__, reverse=True)):
+                fused[card] = fused.get(card, 0.0) + 1.0 / (RRF_K + rank)
+        hits = []
+        for card_id, score in fused.items():
+            card = self.cards[card_id]
+            passages = tuple(float(x) for x in self._passages[card_id] @ vector)
+            similarity = dense.get(card_id, max(passages))
+            prior = (topics or {}).get(card.topic, 0.0)
+            hits.append(Hit(card, 0.5 * score + similarity + 0.15 * lexical.get(card_id, 0.0) / top + 0.08 * prior,
+                            similarity, lexical.get(card_id, 0.0), passages))
+        hits.sort(key=lambda h: h.score, reverse=True)
+        return hits[: k or self.k]
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        return [
+            Document(
+                id=hit.card.id,
+                page_content="\n\n".join(p.text for p in hit.card.passages),
+                metadata={"card": hit.card.id, "title": hit.card.title, "score": hit.score, "similarity": hit.similarity},
+            )
+            for hit in self.search(query)
+        ]
+
+
+def open_retriever(cards: Mapping[str, Card], encoder: Encoder, collection: Any, ids: Sequence[str] | None = None) -> Retriever:
+    """A retriever over `cards` (only those in `ids`, when given)."""
+    chosen = cards if ids is None else {i: cards[i] for i in ids}
+    return Retriever(cards=chosen, encoder=encoder, collection=collection)
