@@ -27,7 +27,7 @@ FORMAT = 1
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
 
 
-class IndexError_(RuntimeError):
+class IndexFault(RuntimeError):
     """The built index is missing, damaged or was made by another version; the message says what mends it."""
 
 
@@ -48,26 +48,26 @@ def open_build(settings: Settings) -> Built:
     """Open what `lantern build` wrote.
 
     Raises:
-        IndexError_: when it is missing, truncated, of another format or another model.
+        IndexFault: when it is missing, truncated, of another format or another model.
     """
     folder = current(settings)
     mend = "Run:  lantern build"
     if not folder.exists():
-        raise IndexError_(f"There is no index in {settings.index_dir}. {mend}")
+        raise IndexFault(f"There is no index in {settings.index_dir}. {mend}")
     folder = folder.resolve()
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
     except (OSError, ValueError) as err:
-        raise IndexError_(f"The index in {folder} has no readable manifest. {mend}") from err
+        raise IndexFault(f"The index in {folder} has no readable manifest. {mend}") from err
     if manifest.get("format") != FORMAT:
-        raise IndexError_(f"The index has format {manifest.get('format')}, this version reads {FORMAT}. {mend}")
+        raise IndexFault(f"The index has format {manifest.get('format')}, this version reads {FORMAT}. {mend}")
     if manifest.get("base_model") != MINILM_SHA256:
-        raise IndexError_(f"The index was built with another model. {mend}")
+        raise IndexFault(f"The index was built with another model. {mend}")
     for name, digest in manifest["files"].items():
         if not (folder / name).exists() or sha256(folder / name) != digest:
-            raise IndexError_(f"{folder / name} is missing or damaged. Run:  lantern build --fresh")
+            raise IndexFault(f"{folder / name} is missing or damaged. Run:  lantern build --fresh")
     if not (folder / "chroma").is_dir() and not settings.chroma_url:
-        raise IndexError_(f"{folder / 'chroma'} is missing. {mend}")
+        raise IndexFault(f"{folder / 'chroma'} is missing. {mend}")
     return Built(folder, manifest)
 
 
@@ -92,7 +92,7 @@ def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: 
     if not fresh:
         try:
             old = open_build(settings)
-        except IndexError_:
+        except IndexFault:
             old = None
     folder = settings.index_dir / f"build-{uuid.uuid4().hex[:12]}"
     folder.mkdir()
@@ -115,14 +115,15 @@ def _fill(
     encoder = Encoder(folder)
     known = {}
     if old is not None:
-        known = index.stored_vectors(index.connect(old.folder, settings.chroma_url))
+        known = index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
     client = index.connect(folder, settings.chroma_url)
-    embedded = index.write(client, cards.values(), encoder.encode, known, lambda a, b: progress("Embedding cards", a, b))
+    embedded = index.write(client, cards.values(), encoder.encode, known, folder.name, lambda a, b: progress("Embedding cards", a, b))
     manifest = {
         "format": FORMAT,
         "base_model": MINILM_SHA256,
         "router": router_hash(),
         "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "collection": folder.name,
         "embedded": embedded,
         "cards": {c.id: c.content_hash for c in cards.values()},
         "files": {name: sha256(folder / name) for name in MODEL_FILES if (folder / name).exists()},

@@ -123,6 +123,47 @@ class Citation(BaseModel):
     url: str
 
 
+class Statement(BaseModel):
+    """One factual sentence of a draft and what it rests on.
+
+    Attributes:
+        support: the text of the passage that is cited, against which the gate checks the sentence.
+        certainty: the evidence word of the card, which the sentence may not exceed.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    card: str
+    sources: tuple[str, ...]
+    support: str
+    certainty: str
+
+
+class Block(BaseModel):
+    """A paragraph of a draft: an optional fixed lead-in, then statements."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lead: str = ""
+    statements: tuple[Statement, ...] = ()
+
+
+class Draft(BaseModel):
+    """What a writer proposes; only the gate turns it into a reply."""
+
+    model_config = ConfigDict(frozen=True)
+
+    blocks: tuple[Block, ...]
+    related: tuple[str, ...] = ()
+    writer: Literal["extractive", "generative"] = "extractive"
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """All statements, in reading order."""
+        return tuple(s for b in self.blocks for s in b.statements)
+
+
 class Reply(BaseModel):
     """What the visitor gets.
 

@@ -15,9 +15,6 @@ from chromadb.config import Settings as ChromaSettings
 from bot.encoder import Floats
 from bot.retrieval.card import Card
 
-COLLECTION = "cards"
-
-
 @dataclass(frozen=True)
 class Entry:
     """One embedded text of a card: its title, one of its questions or one of its passages."""
@@ -55,7 +52,7 @@ def connect(folder: Path, url: str | None = None) -> Any:
 
 def write(
     client: Any, cards: Iterable[Card], encode: Callable[[list[str]], Floats],
-    known: dict[str, Floats], progress: Callable[[int, int], None], collection: str = COLLECTION,
+    known: dict[str, Floats], collection: str, progress: Callable[[int, int], None],
 ) -> int:
     """Fill a fresh collection, embedding only texts whose hash is not in `known`.
 
@@ -70,8 +67,6 @@ def write(
         for row, vector in zip(part, encode([r.text for r in part]), strict=True):
             vectors[row.text_hash] = vector
         progress(min(start + 64, len(new)), len(new))
-    if collection in {c.name for c in client.list_collections()}:
-        client.delete_collection(collection)
     store = client.create_collection(collection, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None)
     for start in range(0, len(rows), 1000):
         part = rows[start : start + 1000]
@@ -84,7 +79,7 @@ def write(
     return len(new)
 
 
-def stored_vectors(client: Any, collection: str = COLLECTION) -> dict[str, Floats]:
+def stored_vectors(client: Any, collection: str) -> dict[str, Floats]:
     """The vectors of an existing index by the hash of their text, to save embedding them again."""
     rows = client.get_collection(collection, embedding_function=None).get(include=["embeddings", "metadatas"])
     return {m["hash"]: np.asarray(v, dtype=np.float32) for m, v in zip(rows["metadatas"], rows["embeddings"], strict=True)}

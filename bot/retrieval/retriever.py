@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, PrivateAttr
 
-from bot.encoder import Encoder
 from bot.retrieval.card import Card
 
 # Reciprocal rank fusion, Cormack, Clarke and Buettcher 2009 (https://doi.org/10.1145/1571941.1572114), with their k.
@@ -132,6 +131,15 @@ class Retriever(BaseRetriever):
         hits.sort(key=lambda h: h.score, reverse=True)
         return hits[: k or self.k]
 
+    def nearest(self, query: str, among: Collection[str]) -> tuple[str, float] | None:
+        """The closest card among ids that need not be served (expired ones, say), and its cosine."""
+        rows = self.collection.query(
+            query_embeddings=[self.encoder.encode_one(query)], n_results=1, where={"card": {"$in": list(among)}}, include=["metadatas", "distances"]
+        )
+        if not rows["ids"][0]:
+            return None
+        return str(rows["metadatas"][0][0]["card"]), 1.0 - float(rows["distances"][0][0])
+
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         return [
             Document(
@@ -142,8 +150,3 @@ class Retriever(BaseRetriever):
             for hit in self.search(query)
         ]
 
-
-def open_retriever(cards: Mapping[str, Card], encoder: Encoder, collection: Any, ids: Sequence[str] | None = None) -> Retriever:
-    """A retriever over `cards` (only those in `ids`, when given)."""
-    chosen = cards if ids is None else {i: cards[i] for i in ids}
-    return Retriever(cards=chosen, encoder=encoder, collection=collection)

@@ -132,7 +132,7 @@ def _citations(card: Card, lib: Library) -> Iterator[Fault]:
         for sid in sentence.sources:
             if sid not in lib.sources:
                 yield Fault(card.path, sentence.line, "citation", f"source '{sid}' is not in sources.yaml", "Correct the id or add the source")
-            elif "retracted" in lib.sources[sid].title.lower():
+            elif "retracted" in (lib.sources[sid].title + lib.sources[sid].id).lower() and "retract" not in card.title.lower():
                 yield Fault(card.path, sentence.line, "citation", f"source '{sid}' is retracted", "Use other evidence")
         if _several_sentences(sentence):
             yield Fault(card.path, sentence.line, "citation", f"one citation covers several sentences: “{sentence.text[:70]}…”",

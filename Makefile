@@ -1,0 +1,51 @@
+# make run    install, build the index, serve the widget on http://127.0.0.1:7860 (PORT= changes it)
+# make test   install what tests need; lint, types, all tests
+# make eval   run every eval suite and decide by the gates
+PYTHON ?= python3
+PORT ?= 7860
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: run build test test-e2e eval lint types clean browser
+
+run: .venv/.run build
+	@echo "Lantern: http://127.0.0.1:$(PORT)  (Ctrl-C stops it)"
+	$(BIN)/lantern serve --port $(PORT)
+
+build: .venv/.run
+	$(BIN)/lantern build
+
+test: .venv/.dev build lint types
+	$(BIN)/python -m pytest -m "not e2e"
+	$(MAKE) test-e2e
+
+test-e2e: .venv/.dev build browser
+	$(BIN)/python -m pytest -m e2e
+
+eval: .venv/.dev build
+	$(BIN)/lantern eval
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/lantern knowledge check
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+# A stamp each, so that a second run installs nothing.
+.venv/.run: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(PIP) "torch==2.13.0"
+	$(PIP) -e ".[build]"
+	touch $@
+
+.venv/.dev: .venv/.run
+	$(PIP) -e ".[build,evals,dev]"
+	touch $@
+
+# The browser tests drive Debian's Chromium.
+browser:
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium)
+
+clean:
+	rm -rf .venv .lantern .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,285 @@
+"""One turn: screen, retrieve, write, verify. Nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from bot.conversation import ACTION_OF, Action, Block, Category, Conversation, Draft, Reply
+from bot.guardrails.gate import Gate
+from bot.guardrails.screen import Screen, Verdict
+from bot.helplines import Purpose
+from bot.retrieval.card import Card, Source
+from bot.retrieval.followup import Resolved, resolve
+from bot.retrieval.retriever import Hit, Retriever
+from bot.writers import extractive
+from bot.writers.render import render
+from bot.writers.replies import Replies
+
+log = logging.getLogger("lantern")
+
+# Below this calibrated confidence Lantern says that it does not know (chosen on held-out questions, docs/evals.md).
+CONFIDENT = 0.5
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What may be said on one day: cards in force, cards withheld because they expired, and all sources."""
+
+    cards: Mapping[str, Card]
+    withheld: Mapping[str, Card]
+    sources: Mapping[str, Source]
+
+    @classmethod
+    def on(cls, day: date, cards: Mapping[str, Card], sources: Mapping[str, Source], require_signoff: bool) -> Knowledge:
+        """Sort the cards by whether they may be used on `day`."""
+        usable = {i: c for i, c in cards.items() if c.signed or not require_signoff}
+        return cls(
+            {i: c for i, c in usable.items() if not c.expired(day)}, {i: c for i, c in usable.items() if c.expired(day)}, sources
+        )
+
+
+class Assistant:
+    """Answers conversations.
+
+    Args:
+        confidence: calibrated probability that the hits cover the question, given (verdict, hits).
+        retriever: None when the index is missing; crisis, refusal and small talk still work.
+    """
+
+    def __init__(
+        self, screen: Screen, retriever: Retriever | None, replies: Replies, gate: Gate, knowledge: Knowledge,
+        confidence: Callable[[Verdict, Sequence[Hit]], float],
+    ) -> None:
+        self.screen, self.retriever, self.replies, self.gate, self.knowledge = screen, retriever, replies, gate, knowledge
+        self._confidence = confidence
+        self._titles = {i: c.title for i, c in knowledge.cards.items()}
+        self.failures = 0
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The reply to the last message. Never raises: a failure becomes a safe reply with human help."""
+        try:
+            if not any(c.isalnum() for c in conversation.last):
+                conversation = self._worded(conversation)
+            verdict = self.screen(conversation)
+        except Exception:
+            return self._failed(conversation, "screen")
+        try:
+            reply = self._answer(conversation, verdict)
+        except Exception:
+            if verdict.action in (Action.CRISIS, Action.REFUSE):
+                return self._fixed(conversation, verdict, verdict.category.value)
+            return self._failed(conversation, "answer")
+        return self._released(conversation, verdict, reply)
+
+    @staticmethod
+    def _worded(conversation: Conversation) -> Conversation:
+        return conversation
+
+    def _failed(self, conversation: Conversation, stage: str) -> Reply:
+        self.failures += 1
+        log.exception("turn failed in %s", stage)
+        return Reply(
+            action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("error", country=conversation.country), why=f"failure in {stage}"
+        )
+
+    def _answer(self, conversation: Conversation, verdict: Verdict) -> Reply:
+        if not any(c.isalnum() for c in verdict.text):
+            return self._fixed(conversation, verdict, "empty", category=Category.SMALLTALK)
+        if verdict.language != "en" and (foreign := self._foreign(conversation, verdict)):
+            return foreign
+        match verdict.action:
+            case Action.CRISIS | Action.REFUSE:
+                return self._fixed(conversation, verdict, self._reply_name(verdict))
+            case Action.SMALLTALK:
+                return self._fixed(conversation, verdict, smalltalk_kind(verdict.text))
+            case Action.SUPPORT:
+                return self._support(conversation, verdict)
+            case Action.ABSTAIN if verdict.category is Category.OFF_TOPIC:
+                return self._fixed(conversation, verdict, "off_topic")
+            case _:
+                return self._from_cards(conversation, verdict)
+
+    def _reply_name(self, verdict: Verdict) -> str:
+        name = f"{verdict.category.value}_{verdict.tone}" if verdict.tone else verdict.category.value
+        return name if name in self.replies.names else verdict.category.value
+
+    def _turn(self, conversation: Conversation) -> int:
+        return len(conversation.earlier)
+
+    def _fixed(self, conversation: Conversation, verdict: Verdict, name: str, category: Category | None = None) -> Reply:
+        chosen = category or verdict.category
+        purpose: Purpose = "poison" if chosen is Category.MEDICAL_EMERGENCY else "crisis"
+        text = self.replies.text(name, self._turn(conversation), conversation.country, purpose)
+        if verdict.minor and chosen in (Category.SELF_HARM, Category.DISTRESS):
+            text += "\n\nIf you are under 18, please also tell a trusted adult today: a parent, a school nurse or a counselor."
+        return Reply(action=ACTION_OF[chosen], category=chosen, text=text, related=OFFERS.get(chosen, ()), why=verdict.why)
+
+    def _foreign(self, conversation: Conversation, verdict: Verdict) -> Reply | None:
+        """A fixed reply in the visitor's language, or None to go on in English."""
+        name = {Category.SELF_HARM: "crisis", Category.HARM_TO_OTHERS: "harm", Category.MEDICAL_EMERGENCY: "emergency"}.get(verdict.category)
+        if verdict.action is Action.REFUSE:
+            name = "refuse"
+        purpose: Purpose = "poison" if name == "emergency" else "crisis"
+        text = self.replies.translated(verdict.language, name or "english_only", conversation.country, purpose)
+        if text is None:
+            return None
+        category = verdict.category if name or verdict.action in (Action.DEFER, Action.SUPPORT, Action.SMALLTALK) else Category.NOT_COVERED
+        return Reply(action=ACTION_OF[category], category=category, text=text, why=f"{verdict.why}; language {verdict.language}")
+
+    def _support(self, conversation: Conversation, verdict: Verdict) -> Reply:
+        name = "panic" if verdict.tone == "panic" else "distress"
+        fixed = self._fixed(conversation, verdict, name)
+        if self.retriever is None:
+            return fixed
+        hits = self.retriever.search(verdict.text, verdict.topics)
+        if not hits or hits[0].similarity < 0.45 or hits[0].card.topic == "help":
+            return fixed
+        card = hits[0].card
+        draft = self.gate.release(Draft(blocks=(Block(lead="This may help to know:"), extractive.passage_block(card, card.passages[0])))).draft
+        if not draft.statements:
+            return fixed
+        passage, citations = render(draft, self.knowledge.cards, self.knowledge.sources)
+        return fixed.model_copy(update={
+            "text": f"{fixed.text}\n\n{passage.replace(chr(10) * 2, ' ')}", "citations": citations, "cards": (card.id,),
+            "related": extractive.related_questions(hits, {card.id}, self._titles),
+        })
+
+    def _from_cards(self, conversation: Conversation, verdict: Verdict) -> Reply:
+        defer = verdict.action is Action.DEFER
+        if verdict.minor and not defer and verdict.category in _TREATMENT:
+            return self._minor(conversation, verdict)
+        if verdict.tone == "psychosis":
+            return self._fixed(conversation, verdict, "psychosis")
+        if self.retriever is None:
+            if defer:
+                return self._fixed(conversation, verdict, "personal_medical_bare")
+            return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("error", country=conversation.country), why="no index")
+        resolved = resolve(verdict.text, verdict.usable)
+        hits = self.retriever.search(resolved.query, verdict.topics)
+        confidence = self._confidence(verdict, hits)
+        if defer:
+            return self._defer(conversation, verdict, hits)
+        if verdict.category is Category.NOT_COVERED or confidence < CONFIDENT:
+            return self._abstain(conversation, verdict, hits, confidence)
+        if (expired := self._withheld(resolved, verdict, hits)) is not None:
+            return expired
+        return self._compose(verdict, resolved, hits)
+
+    def _parts(self, resolved: Resolved, verdict: Verdict, hits: Sequence[Hit]) -> list[Hit]:
+        """The card for each part of a two-part question."""
+        assert self.retriever is not None
+        pieces = extractive.question_parts(resolved.query) if not resolved.carried else [resolved.query]
+        if len(pieces) < 2:
+            return [hits[0]]
+        found: list[Hit] = []
+        for i, piece in enumerate(pieces):
+            best = self.retriever.search(resolve(piece, pieces[:i]).query, k=1)
+            if best and best[0].similarity > 0.5 and best[0].card.id not in {f.card.id for f in found}:
+                found.append(best[0])
+        return found[:2] or [hits[0]]
+
+    def _compose(self, verdict: Verdict, resolved: Resolved, hits: Sequence[Hit]) -> Reply:
+        parts = self._parts(resolved, verdict, hits)
+        draft = extractive.compose(parts, hits, self._titles, resolved.mode)
+        released = self.gate.release(draft)
+        if not released.draft.statements:
+            return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("not_covered"), why=f"gate: {released.dropped[:1]}")
+        text, citations = render(released.draft, self.knowledge.cards, self.knowledge.sources)
+        category = Category(parts[0].card.topic)
+        return Reply(
+            action=Action.ANSWER, category=category, text=text, citations=citations, cards=tuple(p.card.id for p in parts),
+            related=released.draft.related, writer="extractive", why=f"{verdict.why}; card {parts[0].card.id} {parts[0].similarity:.2f}",
+        )
+
+    def _defer(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit]) -> Reply:
+        turn = self._turn(conversation)
+        if not hits or hits[0].similarity < 0.38:
+            return self._fixed(conversation, verdict, "personal_medical_bare")
+        lead = self.replies.text("dependence" if verdict.tone == "dependence" else "personal_medical", turn, conversation.country)
+        draft = self.gate.release(extractive.compose(hits[:1], hits, self._titles, lead=lead, brief=True)).draft
+        if not draft.statements:
+            return self._fixed(conversation, verdict, "personal_medical_bare")
+        text, citations = render(draft, self.knowledge.cards, self.knowledge.sources)
+        end = self.replies.text("personal_medical_end", turn, conversation.country)
+        if verdict.tone == "dependence":
+            end += "\n\nFree help with substance use:\n" + self.replies.helplines.lines(conversation.country, "substance")
+        return Reply(
+            action=Action.DEFER, category=Category.PERSONAL_MEDICAL, text=f"{text}\n\n{end}", citations=citations, cards=(hits[0].card.id,),
+            related=draft.related, writer="extractive", why=verdict.why,
+        )
+
+    def _abstain(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit], confidence: float) -> Reply:
+        nearest = tuple(h.card.title for h in hits[:3])
+        text = self.replies.text("not_covered", self._turn(conversation))
+        bullets = "\n".join(f"- {title}" for title in nearest)
+        return Reply(
+            action=Action.ABSTAIN, category=Category.NOT_COVERED, text=f"{text}\n\n{bullets}" if bullets else text, related=nearest,
+            why=f"{verdict.why}; confidence {confidence:.2f}",
+        )
+
+    def _withheld(self, resolved: Resolved, verdict: Verdict, hits: Sequence[Hit]) -> Reply | None:
+        """Say that information is out of date when an expired card fits the question best."""
+        assert self.retriever is not None
+        if not self.knowledge.withheld:
+            return None
+        best = self.retriever.nearest(resolved.query, self.knowledge.withheld)
+        if best is None or best[1] <= hits[0].similarity:
+            return None
+        card = self.knowledge.withheld[best[0]]
+        source = next((self.knowledge.sources[s] for s in card.source_ids if s in self.knowledge.sources), None)
+        text = self.replies.text("expired", url=source.url if source else "")
+        return Reply(
+            action=Action.ABSTAIN, category=Category.NOT_COVERED, text=f"{text}\n\n**Question:** {card.title}",
+            related=tuple(h.card.title for h in hits[:2]), why=f"card {card.id} expired on {card.expires_on}",
+        )
+
+    def _minor(self, conversation: Conversation, verdict: Verdict) -> Reply:
+        text = self.replies.text("minor_treatment", 0, conversation.country, "youth")
+        return Reply(action=ACTION_OF[verdict.category], category=verdict.category, text=text, related=("What is anxiety?",), why=f"{verdict.why}; minor")
+
+    def _released(self, conversation: Conversation, verdict: Verdict, reply: Reply) -> Reply:
+        """The last look at the finished text, and the reminder after an earlier crisis."""
+        if verdict.remembers and reply.action is not Action.CRISIS:
+            reply = reply.model_copy(update={
+                "text": self.replies.text("sticky", self._turn(conversation), conversation.country) + "\n\n" + reply.text})
+        if verdict.minor and reply.action in (Action.ANSWER, Action.DEFER) and "minor" not in reply.why:
+            reply = reply.model_copy(update={"text": self.replies.text("minor", 0, conversation.country, "youth") + "\n\n" + reply.text})
+        if faults := self.gate.faults(reply.text):
+            log.error("the gate replaced a reply: %s", faults[0])
+            return reply.model_copy(update={
+                "text": self.replies.text("withheld"), "citations": (), "cards": (), "related": (), "writer": "fixed", "why": f"gate: {faults[0]}"})
+        return reply
+
+
+_TREATMENT = (Category.MECHANISMS, Category.EVIDENCE, Category.CONSULTATION, Category.REGULATION, Category.RISKS)
+OFFERS: dict[Category, tuple[str, ...]] = {
+    Category.DOSING: ("Why do clinicians individualize the dose?", "What are the common side effects?", "How do I find a qualified provider?"),
+    Category.SOURCING: ("How do I find a qualified provider?", "What does treatment cost?", "What are red flags at a clinic?"),
+    Category.MISUSE: ("What are the risks of ketamine at home?", "What are the signs of an overdose?", "How do I find a qualified provider?"),
+    Category.INJECTION: ("What can ketamine do for anxiety?", "How do I find a qualified provider?"),
+    Category.OFF_TOPIC: ("What is ketamine?", "Does ketamine work for anxiety?", "How do I find a qualified provider?"),
+    Category.SMALLTALK: ("What is ketamine?", "Does ketamine work for anxiety?", "Is it safe?"),
+}
+
+
+def smalltalk_kind(text: str) -> str:
+    """Which fixed small-talk reply fits."""
+    import re
+
+    lower = text.lower()
+    for name, pattern in (
+        ("report", r"\b(?:report|complain|complaint|feedback|wrong answer|bad answer|incorrect)\b"),
+        ("privacy", r"\b(?:privat|privacy|confidential|anonym|store|save|saved|record|log|logged|data|who (?:can )?(?:see|read)|hipaa|delete|track|remember)"),
+        ("whynot", r"\bwhy\b.*\b(?:won'?t|not|can'?t|refus|don'?t)\b.*\b(?:dos|amount|tell|answer)"),
+        ("identity", r"\b(?:human|person|robot|bot|\bai\b|real|doctor|nurse|therapist|clinician|psychiatrist|qualified|who (?:are|r|made|built|runs|wrote)|what are you|chat ?gpt|gpt|machine|someone there|anyone there|your name|are you)\b"),
+        ("abilities", r"\b(?:what (?:can|do) (?:you|u)|how (?:do|does) (?:you|this) work|help me with|what.*(?:ask|know|answer)|instructions|rules)\b"),
+        ("thanks", r"\b(?:thank|thanks|thx|ty|cheers|appreciate|helpful|great help|ta|lifesaver)\b"),
+        ("bye", r"\b(?:bye|goodbye|good night|goodnight|see (?:you|ya)|later|take care|gotta go|cya|ttyl)\b"),
+        ("greeting", r"\b(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening)|howdy|yo|sup|greetings|morning|evening)\b"),
+    ):
+        if re.search(pattern, lower):
+            return name
+    return "ack"

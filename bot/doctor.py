@@ -1,0 +1,62 @@
+"""`lantern doctor`: what is installed and built, whether it is sound, and what to do if not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.build import IndexFault, open_build, router_hash
+from bot.export import ModelError, minilm_folder
+from bot.helplines import load_helplines
+from bot.retrieval.card import KnowledgeError, load_cards, load_sources
+from bot.settings import Settings
+
+HELPLINE_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    good: bool
+    what: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything, never raising."""
+    yield Finding(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "Lantern needs Python 3.11 or newer")
+    try:
+        minilm_folder()
+        yield Finding(True, "base model present, its hash is the pinned one")
+    except ModelError as err:
+        yield Finding(False, "base model (needed to build, not to serve)", str(err))
+    try:
+        cards = load_cards(settings.knowledge_dir / "cards")
+        load_sources(settings.knowledge_dir / "sources.yaml")
+        yield Finding(True, f"{len(cards)} cards read")
+        expired = [c.id for c in cards.values() if c.expired(settings.day)]
+        due = [c.id for c in cards.values() if c.review_by < settings.day]
+        yield Finding(not expired, f"{len(expired)} cards expired", "Re-check and re-date: " + ", ".join(expired[:8]))
+        yield Finding(not due, f"{len(due)} cards due for review", "lantern knowledge report lists them")
+    except (KnowledgeError, OSError) as err:
+        yield Finding(False, "cards", str(err))
+        cards = {}
+    try:
+        lines = load_helplines(settings.knowledge_dir / "helplines.yaml")
+        oldest = min(line.checked for c in lines.countries.values() for line in c.lines)
+        yield Finding((settings.day - oldest).days <= HELPLINE_DAYS, f"help lines for {len(lines.countries)} countries, oldest check {oldest}", "Call or open each line, then move its `checked` date in knowledge/helplines.yaml")
+    except (OSError, ValueError) as err:
+        yield Finding(False, "help lines", str(err))
+    yield Finding(bool(router_hash()), "router weights in bot/guardrails/weights", "Run:  git lfs/clone again, or lantern train")
+    try:
+        built = open_build(settings)
+        age = datetime.now(UTC) - datetime.fromisoformat(built.manifest["built_at"])
+        yield Finding(True, f"index built {age.days} days ago with {len(built.manifest['cards'])} cards, its hashes match")
+        stale = [i for i, c in cards.items() if built.manifest["cards"].get(i) != c.content_hash]
+        yield Finding(not stale, f"{len(stale)} cards changed since the index was built", "Run:  lantern build")
+        yield Finding(built.manifest["router"] == router_hash(), "the index holds the current router", "Run:  lantern build")
+    except IndexFault as err:
+        yield Finding(False, "index", str(err))

@@ -1,0 +1,76 @@
+"""Put the assistant together from what is on disk."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from bot.assistant import Assistant, Knowledge
+from bot.build import Built, IndexFault, open_build
+from bot.encoder import Encoder
+from bot.guardrails.gate import Gate, allowed_hosts
+from bot.guardrails.router import Router
+from bot.guardrails.rules import RuleSet, load_rules
+from bot.guardrails.screen import Screen, Verdict
+from bot.helplines import Helplines, load_helplines
+from bot.retrieval import index
+from bot.retrieval.card import Card, Source, load_cards, load_sources
+from bot.retrieval.confidence import Confidence
+from bot.retrieval.retriever import Hit, Retriever
+from bot.settings import Settings
+from bot.writers.replies import Replies
+
+log = logging.getLogger("lantern")
+
+
+def link_hosts(sources: dict[str, Source], helplines: Helplines) -> frozenset[str]:
+    """Hosts that a reply may link to: those of the sources and of the help lines, nothing else (R-39)."""
+    urls = [s.url for s in sources.values()] + [helplines.finder.url]
+    for country in helplines.countries.values():
+        urls += [u for line in country.lines for u in (line.chat, line.source) if u]
+    return allowed_hosts(urls) | {"988lifeline.org", "findahelpline.com", "findtreatment.gov", "clinicaltrials.gov", "thetrevorproject.org"}
+
+
+def built_cards(cards: dict[str, Card], built: Built) -> dict[str, Card]:
+    """The cards whose text is the one that was indexed."""
+    same = {i: c for i, c in cards.items() if built.manifest["cards"].get(i) == c.content_hash}
+    if stale := len(cards) - len(same):
+        log.warning("%d cards changed since the index was built and are left out. Run:  lantern build", stale)
+    return same
+
+
+def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
+    """The assistant as the settings describe it.
+
+    Args:
+        need_index: when False, a missing index gives an assistant that still handles crisis, refusal and small talk.
+
+    Raises:
+        IndexFault: when the index is needed and unusable.
+        KnowledgeError: for a malformed card.
+    """
+    helplines = load_helplines(settings.knowledge_dir / "helplines.yaml")
+    replies = Replies(settings.prompts_dir / "replies", helplines)
+    sources = load_sources(settings.knowledge_dir / "sources.yaml")
+    gate = Gate(link_hosts(sources, helplines), helplines.numbers())
+    rules = RuleSet(load_rules())
+    try:
+        built = open_build(settings)
+    except IndexFault as err:
+        if need_index:
+            raise
+        log.error("%s", err)
+        return Assistant(Screen(rules, None), None, replies, gate, Knowledge({}, {}, sources), lambda _verdict, _hits: 0.0)
+    cards = built_cards(load_cards(settings.knowledge_dir / "cards"), built)
+    knowledge = Knowledge.on(settings.day, cards, sources, settings.require_signoff)
+    collection = index.connect(built.folder, settings.chroma_url).get_collection(built.manifest["collection"], embedding_function=None)
+    retriever = Retriever(cards=knowledge.cards, encoder=Encoder(built.folder), collection=collection)
+    router = Router(built.folder) if (built.folder / "router.onnx").exists() else None
+    calibrated = Confidence.load()
+
+    def confidence(verdict: Verdict, hits: Sequence[Hit]) -> float:
+        return calibrated(
+            [h.similarity for h in hits], hits[0].lexical if hits else 0.0, verdict.topics, verdict.category.value, verdict.confidence
+        )
+
+    return Assistant(Screen(rules, router), retriever, replies, gate, knowledge, confidence)

@@ -1,0 +1,110 @@
+"""The default writer: composes a reply from vetted passages, each sentence with its citation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.conversation import Block, Draft, Statement
+from bot.retrieval.card import Card, Passage, Sentence
+
+WORDS = 105
+MORE_WORDS = 190
+# A further passage joins the main message only if it is about as close to the question as the closest one.
+NEAR = 0.12
+FLOOR = 0.30
+
+
+class Found(Protocol):
+    """What the writer needs of a retrieved card."""
+
+    @property
+    def card(self) -> Card: ...
+    @property
+    def similarity(self) -> float: ...
+    @property
+    def passage_similarity(self) -> tuple[float, ...]: ...
+
+
+def _statements(card: Card, sentences: Sequence[Sentence], support: str) -> tuple[Statement, ...]:
+    return tuple(Statement(text=s.text, card=card.id, sources=s.sources, support=support, certainty=card.certainty) for s in sentences)
+
+
+def passage_block(card: Card, passage: Passage) -> Block:
+    """A passage as statements that rest on it."""
+    return Block(statements=_statements(card, passage.sentences, passage.text))
+
+
+def _length(blocks: Sequence[Block]) -> int:
+    return sum(len(s.text.split()) for b in blocks for s in b.statements)
+
+
+def choose(found: Found, budget: int) -> list[int]:
+    """Which passages of a card to show, as positions in reading order.
+
+    The main message always leads. Further passages follow by how close they are to the question, while
+    they fit the budget.
+    """
+    passages, near = found.card.passages, found.passage_similarity
+    chosen = [0]
+    words = len(passages[0].text.split())
+    order = sorted(range(1, len(passages)), key=lambda i: near[i] if i < len(near) else 0.0, reverse=True)
+    best = max(near, default=0.0)
+    for i in order:
+        length = len(passages[i].text.split())
+        close = i < len(near) and near[i] >= max(FLOOR, best - NEAR)
+        if words + length <= budget and (close or len(chosen) == 1 and words < 45 or budget == MORE_WORDS):
+            chosen.append(i)
+            words += length
+    return sorted(chosen)
+
+
+def related_questions(found: Sequence[Found], used: set[str], titles: dict[str, str], limit: int = 3) -> tuple[str, ...]:
+    """Titles of the cards worth reading next: those the main card names, then other hits."""
+    names = [r for f in found[:1] for r in f.card.related] + [f.card.id for f in found[1:]]
+    return tuple(titles[n] for n in dict.fromkeys(names) if n in titles and n not in used)[:limit]
+
+
+def compose(
+    parts: Sequence[Found], others: Sequence[Found], titles: dict[str, str], mode: str = "normal", lead: str = "", brief: bool = False
+) -> Draft:
+    """Write an answer.
+
+    Args:
+        parts: the card for each part of the question, the first part first.
+        others: further hits, for related questions.
+        mode: "normal", "more" (the rest of the card) or "simpler" (its simpler wording, when it has one).
+        lead: a fixed opening, such as a deferral.
+        brief: leave out certainty and next step (the caller adds its own close).
+    """
+    main = parts[0].card
+    blocks: list[Block] = [Block(lead=lead)] if lead else []
+    if mode == "simpler" and main.simpler:
+        blocks.append(Block(statements=_statements(main, main.simpler, " ".join(s.text for s in main.simpler))))
+    else:
+        budget = MORE_WORDS if mode == "more" else WORDS if not lead else WORDS - 25
+        for i, part in enumerate(parts):
+            share = budget if len(parts) == 1 else budget // len(parts) + 10
+            for position in choose(part, share):
+                if i and position and _length(blocks) > budget:
+                    continue
+                blocks.append(passage_block(part.card, part.card.passages[position]))
+    if not brief:
+        if main.sure and mode != "simpler":
+            sure = main.sure if mode == "more" else main.sure[:2]
+            blocks.append(Block(lead="**How sure is this?**", statements=_statements(main, sure, " ".join(s.text for s in main.sure))))
+        if main.ask:
+            blocks.append(Block(lead=f"**Worth asking your clinician:** {main.ask[0]}"))
+    used = {p.card.id for p in parts}
+    return Draft(blocks=tuple(blocks), related=related_questions([*parts, *others], used, titles))
+
+
+_SPLIT = re.compile(r"(?<=\?)\s+|\s+(?:and|also|plus)\s+(?=(?:how|what|why|is|are|does|do|can|will|who|where|when|should)\b)|\n+", re.I)
+
+
+def question_parts(message: str) -> list[str]:
+    """Split a two-part question; a single one comes back as it is."""
+    pieces = [p.strip() for p in _SPLIT.split(message) if len(p.split()) >= 3]
+    asking = [p for p in pieces if p.endswith("?") or re.match(r"(?:how|what|why|is|are|does|do|can|will|who|where|when|should)\b", p, re.I)]
+    return asking[:3] if len(asking) >= 2 else [message]

@@ -1,0 +1,65 @@
+"""The fixed texts of prompts/replies: several wordings for each, filled with the visitor's help lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from bot.helplines import Helplines, Purpose
+
+
+class Replies:
+    """Fixed replies by name.
+
+    Args:
+        folder: holds <name>.md (wordings separated by a line of three dashes) and languages.yaml.
+
+    Raises:
+        FileNotFoundError: when the folder holds no reply.
+    """
+
+    def __init__(self, folder: Path, helplines: Helplines) -> None:
+        self._texts = {
+            path.stem: tuple(part.strip() for part in path.read_text(encoding="utf-8").split("\n---\n"))
+            for path in sorted(folder.glob("*.md"))
+        }
+        if not self._texts:
+            raise FileNotFoundError(f"{folder}: no replies found. Check LANTERN_PROMPTS_DIR.")
+        languages = folder / "languages.yaml"
+        self._languages: dict[str, dict[str, str]] = (
+            yaml.safe_load(languages.read_text(encoding="utf-8")) if languages.exists() else {}
+        )
+        self.helplines = helplines
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All reply names."""
+        return tuple(self._texts)
+
+    def wordings(self, name: str) -> tuple[str, ...]:
+        """Every wording of a reply, placeholders unfilled."""
+        return self._texts[name]
+
+    def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "") -> str:
+        """One wording, rotating with `turn` so that consecutive turns differ (R-19)."""
+        wordings = self._texts[name]
+        return self._fill(wordings[turn % len(wordings)], country, purpose, url)
+
+    def translated(self, language: str, name: str, country: str | None = None, purpose: Purpose = "crisis") -> str | None:
+        """A reply in another language, or None when there is none."""
+        text = self._languages.get(language, {}).get(name)
+        return self._fill(text.strip(), country, purpose, "") if text else None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages with replies of their own."""
+        return tuple(self._languages)
+
+    def _fill(self, text: str, country: str | None, purpose: Purpose, url: str) -> str:
+        return (
+            text.replace("{lines}", self.helplines.lines(country, purpose))
+            .replace("{line}", self.helplines.short(country))
+            .replace("{emergency}", self.helplines.emergency(country))
+            .replace("{url}", url)
+        )
