@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.encoder import Encoder
-from bot.export import MINILM_SHA256, sha256
 from bot.guardrails.router import WEIGHTS
 from bot.retrieval import index
-from bot.retrieval.card import Card, load_cards
+from bot.retrieval.card import Card, load_cards, load_queries
 from bot.settings import Settings
+from bot.training.export import MINILM_SHA256, sha256
 
-FORMAT = 1
+FORMAT = 2
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
 
 
@@ -71,9 +71,9 @@ def open_build(settings: Settings) -> Built:
     return Built(folder, manifest)
 
 
-def router_hash() -> str:
-    """What the exported router depends on."""
-    return sha256(WEIGHTS / "router.safetensors") if (WEIGHTS / "router.safetensors").exists() else ""
+def weights_hash() -> str:
+    """What the exported models depend on: the committed weights of both encoders."""
+    return "+".join(sha256(WEIGHTS / name)[:16] for name in ("router.safetensors", "retriever.safetensors") if (WEIGHTS / name).exists())
 
 
 def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: bool = False) -> dict[str, Any]:
@@ -115,13 +115,15 @@ def _fill(
     encoder = Encoder(folder)
     known = {}
     if old is not None:
-        known = index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
+        # Vectors of another encoder are worth nothing.
+        known = {} if old.manifest["weights"] != weights_hash() else index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
     client = index.connect(folder, settings.chroma_url)
-    embedded = index.write(client, cards.values(), encoder.encode, known, folder.name, lambda a, b: progress("Embedding cards", a, b))
+    rows = list(index.entries(cards.values(), load_queries(settings.knowledge_dir / "queries")))
+    embedded = index.write(client, rows, encoder.encode, known, folder.name, lambda a, b: progress("Embedding cards", a, b))
     manifest = {
         "format": FORMAT,
         "base_model": MINILM_SHA256,
-        "router": router_hash(),
+        "weights": weights_hash(),
         "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "collection": folder.name,
         "embedded": embedded,
@@ -133,20 +135,20 @@ def _fill(
 
 
 def _models(folder: Path, old: Built | None, progress: Callable[[str, int, int], None]) -> None:
-    if old is not None and old.manifest.get("router") == router_hash():
+    if old is not None and old.manifest["weights"] == weights_hash():
         for name in MODEL_FILES:
             if (old.folder / name).exists():
                 os.link(old.folder / name, folder / name)
         return
-    from bot import export  # torch: only when the models have to be exported
+    # torch is imported only here: a build that changes cards alone does not wait for it
+    from bot.training import export, retriever, router
 
     progress("Exporting the encoder", 0, 2)
-    export.export_encoder(folder)
+    export.to_onnx(retriever.load(WEIGHTS / "retriever.safetensors"), folder / "encoder.onnx", "vectors")
+    shutil.copy(export.minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
     progress("Exporting the router", 1, 2)
-    if router_hash():
-        from bot.guardrails.training import export_router
-
-        export_router(folder)
+    if (WEIGHTS / "router.safetensors").exists():
+        router.export(folder)
     progress("Exporting the router", 2, 2)
 
 

@@ -33,10 +33,10 @@ def plain_errors() -> Iterator[None]:
     from pydantic import ValidationError
 
     from bot.build import IndexFault
-    from bot.export import ModelError
-    from bot.guardrails.examples import ExampleError
     from bot.guardrails.rules import RuleError
     from bot.retrieval.card import KnowledgeError
+    from bot.training.examples import ExampleError
+    from bot.training.export import ModelError
 
     try:
         yield
@@ -207,7 +207,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
 ) -> None:
     """Train the router from prompts/intents. About an hour and a half on two cores; then run: lantern build"""
-    from bot.guardrails.training import run
+    from bot.training.router import run
 
     with plain_errors(), _progress("Reading examples") as progress:
         manifest = run(_settings().prompts_dir / "intents", epochs, seed, progress)

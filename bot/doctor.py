@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.build import IndexFault, open_build, router_hash
-from bot.export import ModelError, minilm_folder
+from bot.build import IndexFault, open_build, weights_hash
 from bot.helplines import load_helplines
 from bot.retrieval.card import KnowledgeError, load_cards, load_sources
 from bot.settings import Settings
+from bot.training.export import ModelError, minilm_folder
 
 HELPLINE_DAYS = 90
 
@@ -50,13 +50,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding((settings.day - oldest).days <= HELPLINE_DAYS, f"help lines for {len(lines.countries)} countries, oldest check {oldest}", "Call or open each line, then move its `checked` date in knowledge/helplines.yaml")
     except (OSError, ValueError) as err:
         yield Finding(False, "help lines", str(err))
-    yield Finding(bool(router_hash()), "router weights in bot/guardrails/weights", "Run:  git lfs/clone again, or lantern train")
+    yield Finding(bool(weights_hash()), "router and retriever weights in bot/weights", "Clone again, or run:  lantern train")
     try:
         built = open_build(settings)
         age = datetime.now(UTC) - datetime.fromisoformat(built.manifest["built_at"])
         yield Finding(True, f"index built {age.days} days ago with {len(built.manifest['cards'])} cards, its hashes match")
         stale = [i for i, c in cards.items() if built.manifest["cards"].get(i) != c.content_hash]
         yield Finding(not stale, f"{len(stale)} cards changed since the index was built", "Run:  lantern build")
-        yield Finding(built.manifest["router"] == router_hash(), "the index holds the current router", "Run:  lantern build")
+        yield Finding(built.manifest["weights"] == weights_hash(), "the index was built with the current weights", "Run:  lantern build")
     except IndexFault as err:
         yield Finding(False, "index", str(err))

@@ -11,11 +11,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORD = rf"(?:{'|'.join([*_TENS, *_ONES])}|hundred|thousand|dozen|couple|few|several)"
 _FRACTION_WORD = r"(?:half|quarter|third|two[ -]thirds|three[ -]quarters)"
 _NUM = (

@@ -20,14 +20,11 @@ _STRONG = re.compile(
 _NEGATION = re.compile(r"\b(?:not|no|never|none|nobody|nothing|cannot|can't|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|without|neither|nor|rarely|hardly|unlikely|unproven|unknown|unclear|fail(?:s|ed)?)\b", re.I)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NUMBER_WORDS = {w: str(i) for i, w in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split())} | {
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"])} | {
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100", "thousand": "1000", "half": "1/2"}
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _FUNCTION = frozenset(
-    "a an the is are was were be been being am do does did done have has had having can could may might will would shall should must to of in on at for with by from as and or "
-    "but if than then that this these those it its they them their there you your yours i me my we us our he she his her so such very more most much many some any all each "
-    "both about into over after before during while when where which who whom whose what how why also just only even still yet too up down out off again further other another "
-    "own same people person someone one ones thing things way ways get gets got make makes made go goes going take takes help helps".split()
+    ["a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "done", "have", "has", "had", "having", "can", "could", "may", "might", "will", "would", "shall", "should", "must", "to", "of", "in", "on", "at", "for", "with", "by", "from", "as", "and", "or", "but", "if", "than", "then", "that", "this", "these", "those", "it", "its", "they", "them", "their", "there", "you", "your", "yours", "i", "me", "my", "we", "us", "our", "he", "she", "his", "her", "so", "such", "very", "more", "most", "much", "many", "some", "any", "all", "each", "both", "about", "into", "over", "after", "before", "during", "while", "when", "where", "which", "who", "whom", "whose", "what", "how", "why", "also", "just", "only", "even", "still", "yet", "too", "up", "down", "out", "off", "again", "further", "other", "another", "own", "same", "people", "person", "someone", "one", "ones", "thing", "things", "way", "ways", "get", "gets", "got", "make", "makes", "made", "go", "goes", "going", "take", "takes", "help", "helps"]
 )
 _SUFFIX = re.compile(r"(?:ations?|ingly|ments?|ness|ings?|edly|ed|es|ly|s)$")
 SUPPORT = 0.7

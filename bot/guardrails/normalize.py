@@ -43,8 +43,7 @@ _EMOJI = {
     "😭": " crying ", "😢": " crying ", "🆘": " sos help ", "🚑": " ambulance ", "👃": " nose ", "🤒": " ill ", "🤢": " sick ",
 }
 _MORSE = dict(zip(
-    ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
-    "----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.".split(),
+    [".-", "-...", "-.-.", "-..", ".", "..-.", "--.", "....", "..", ".---", "-.-", ".-..", "--", "-.", "---", ".--.", "--.-", ".-.", "...", "-", "..-", "...-", ".--", "-..-", "-.--", "--..", "-----", ".----", "..---", "...--", "....-", ".....", "-....", "--...", "---..", "----."],
     "abcdefghijklmnopqrstuvwxyz0123456789", strict=True))
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][\s._\-*/|,+~·•]{1,3}){3,}[^\W_](?![^\W_])")
 _DOTTED = re.compile(r"\b[^\W\d_]{1,4}(?:[.\-_*~·•|][^\W\d_]{1,4}){1,8}\b")
@@ -94,9 +93,9 @@ def fold(text: str) -> str:
     text = _INVISIBLE.sub("", text)
     text = unicodedata.normalize("NFKC", text)
     text = _INVISIBLE.sub("", text)
-    for sign, word in _EMOJI.items():
+    for sign, meaning in _EMOJI.items():
         if sign in text:
-            text = text.replace(sign, word)
+            text = text.replace(sign, meaning)
     latin = len(re.findall(r"[A-Za-z]", text))
     foreign = len(re.findall(r"[\u0370-\u03ff\u0400-\u052f\u0531-\u058f]", text))
 
@@ -145,7 +144,7 @@ def segment(text: str) -> list[str]:
         words.append(text[start:end])
         end = start
     words.reverse()
-    good = sum(len(w) for w in words if w in known and len(w) > 1 or w in ("a", "i"))
+    good = sum(len(w) for w in words if (w in known and len(w) > 1) or w in ("a", "i"))
     return words if good >= 0.85 * len(text) else []
 
 

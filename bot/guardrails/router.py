@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bot.conversation import Category
 from bot.encoder import Batcher, feeds, open_session, open_tokenizer
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = Path(__file__).parent.parent / "weights"
 MAX_TOKENS = 192
 CONTEXT_CHARS = 400
 
@@ -35,7 +35,7 @@ class Router:
     def __init__(self, folder: Path) -> None:
         self._session = open_session(folder / "router.onnx")
         self._tokenizer = open_tokenizer(folder / "tokenizer.json", MAX_TOKENS)
-        manifest = json.loads((WEIGHTS / "manifest.json").read_text())
+        manifest = json.loads((WEIGHTS / "router.json").read_text())
         self.labels = tuple(Category(label) for label in manifest["labels"])
         self._temperature = float(manifest["temperature"])
         self._batched: Batcher[list[tuple[str, str]], npt.NDArray[np.float32]] = Batcher(self._flatten, limit=16)

@@ -122,10 +122,10 @@ class Screen:
         language = detect(views.canonical)
         pairs, spans = self._pairs(views, earlier)
         scored = self._router(pairs) if self._router and pairs else []
-        whole = scored[spans["whole"]] if scored else {}
-        windows = [scored[i] for i in spans["windows"]] if scored else []
-        others = [scored[i] for i in spans["others"]] if scored else []
-        past = [self._past(text, scored[i] if scored else {}) for text, i in zip(earlier, spans["past"], strict=True)]
+        whole = scored[0] if scored else {}
+        windows = [scored[i] for i in spans.windows] if scored else []
+        others = [scored[i] for i in spans.others] if scored else []
+        past = [self._past(text, scored[i] if scored else {}) for text, i in zip(earlier, spans.past, strict=True)]
         remembers = next((c for c in reversed(past) if c and ACTION_OF[c] is Action.CRISIS), None)
         refused = next((c for c in reversed(past[-2:]) if c and ACTION_OF[c] is Action.REFUSE), None)
         usable = tuple(t for t, c in zip(earlier, past, strict=True) if c is None)
@@ -146,15 +146,15 @@ class Screen:
         text = views.canonical
         context = context_of(earlier)
         pairs = [(text[:2000], context)]
-        spans: _Spans = {"whole": 0, "windows": [], "others": [], "past": []}
+        spans = _Spans()
         for piece in _windows(text):
-            spans["windows"].append(len(pairs))
+            spans.windows.append(len(pairs))
             pairs.append((piece, ""))
         for other in views.others[:3]:
-            spans["others"].append(len(pairs))
+            spans.others.append(len(pairs))
             pairs.append((other[:1000], context))
         for i, turn in enumerate(earlier):
-            spans["past"].append(len(pairs))
+            spans.past.append(len(pairs))
             pairs.append((turn[:600], context_of(earlier[:i])))
         return pairs, spans
 
@@ -241,7 +241,13 @@ class Screen:
         return ""
 
 
-_Spans = dict  # whole: int; windows, others, past: lists of positions
+@dataclass
+class _Spans:
+    """Where each text lies in the batch that the router sees; the whole message is always at 0."""
+
+    windows: list[int] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+    past: list[int] = field(default_factory=list)
 
 
 def _windows(text: str) -> list[str]:

@@ -6,6 +6,7 @@ The file format is Markdown with YAML front matter; docs/knowledge.md describes 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -220,7 +221,7 @@ def parse_card(text: str, path: Path | str = "<card>") -> Card:
     )
     try:
         return Card(
-            **meta,  # type: ignore[arg-type]
+            **meta,
             passages=tuple(Passage(sentences=s) for s in cited("main")),
             sure=tuple(x for s in cited("sure") for x in s),
             simpler=tuple(x for s in cited("simpler") for x in s),
@@ -276,3 +277,20 @@ def load_sources(path: Path) -> dict[str, Source]:
             raise KnowledgeError(path, str(name), str(err).replace("\n", " "), "Mend the entry") from err
         sources[source.id] = source
     return sources
+
+
+def load_queries(folder: Path) -> dict[str, list[str]]:
+    """What visitors type for each card: knowledge/queries/*.jsonl, lines of {"card": id, "query": text}.
+
+    Raises:
+        KnowledgeError: for a line of another form.
+    """
+    found: dict[str, list[str]] = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            try:
+                row = json.loads(line)
+                found.setdefault(str(row["card"]), []).append(str(row["query"]))
+            except (ValueError, KeyError, TypeError) as err:
+                raise KnowledgeError(path, "query", repr(err), 'Each line is {"card": "…", "query": "…"}', number) from err
+    return found

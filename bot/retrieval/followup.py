@@ -47,8 +47,7 @@ _SIMPLER = re.compile(
     r"i (?:don'?t|do not|didn'?t) (?:understand|get (?:it|that))|too complicated|in english please|what does that mean)\b", re.I)
 _CONTENT = re.compile(r"[a-z][a-z'-]{2,}", re.I)
 _LIGHT = frozenset(
-    "the and but for with that this what when where which who why how does did can could would will should about there their them they then than are was were been "
-    "being have has had not you your any some more much many long often same other one also just okay thanks please really actually it's its does work help helps safe".split()
+    ["the", "and", "but", "for", "with", "that", "this", "what", "when", "where", "which", "who", "why", "how", "does", "did", "can", "could", "would", "will", "should", "about", "there", "their", "them", "they", "then", "than", "are", "was", "were", "been", "being", "have", "has", "had", "not", "you", "your", "any", "some", "more", "much", "many", "long", "often", "same", "other", "one", "also", "just", "okay", "thanks", "please", "really", "actually", "it's", "its", "does", "work", "help", "helps", "safe"]
 )
 
 Mode = Literal["normal", "more", "simpler"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from chromadb.config import Settings as ChromaSettings
 
 from bot.encoder import Floats
 from bot.retrieval.card import Card
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -31,11 +32,11 @@ class Entry:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def entries(cards: Iterable[Card]) -> Iterator[Entry]:
-    """Every text to embed: several vectors a card."""
+def entries(cards: Iterable[Card], queries: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
+    """Every text to embed, several vectors a card: title, questions, further visitors' queries, passages."""
     for card in cards:
         yield Entry(f"{card.id}#title", card.id, "title", 0, card.title)
-        for i, question in enumerate(card.questions):
+        for i, question in enumerate((*card.questions, *queries.get(card.id, ()))):
             yield Entry(f"{card.id}#question{i}", card.id, "question", i, question)
         for i, passage in enumerate(card.passages):
             yield Entry(f"{card.id}#passage{i}", card.id, "passage", i, f"{card.title} {passage.text}")
@@ -51,7 +52,7 @@ def connect(folder: Path, url: str | None = None) -> Any:
 
 
 def write(
-    client: Any, cards: Iterable[Card], encode: Callable[[list[str]], Floats],
+    client: Any, rows: list[Entry], encode: Callable[[list[str]], Floats],
     known: dict[str, Floats], collection: str, progress: Callable[[int, int], None],
 ) -> int:
     """Fill a fresh collection, embedding only texts whose hash is not in `known`.
@@ -59,7 +60,6 @@ def write(
     Returns:
         How many texts were embedded.
     """
-    rows = list(entries(cards))
     new = [row for row in rows if row.text_hash not in known]
     vectors = dict(known)
     for start in range(0, len(new), 64):

@@ -20,8 +20,7 @@ from bot.retrieval.card import Card
 RRF_K = 60
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _STOP = frozenset(
-    "a an the is are was were be been am do does did can could would will should may might i me my you your it its of to in on for and or "
-    "with if that this what which who how why when where there so just about any some please tell know get have has had as at by from".split()
+    ["a", "an", "the", "is", "are", "was", "were", "be", "been", "am", "do", "does", "did", "can", "could", "would", "will", "should", "may", "might", "i", "me", "my", "you", "your", "it", "its", "of", "to", "in", "on", "for", "and", "or", "with", "if", "that", "this", "what", "which", "who", "how", "why", "when", "where", "there", "so", "just", "about", "any", "some", "please", "tell", "know", "get", "have", "has", "had", "as", "at", "by", "from"]
 )
 _SUFFIXES = ("ations", "ation", "ings", "ing", "ers", "ed", "es", "s")
 
@@ -118,8 +117,8 @@ class Retriever(BaseRetriever):
         top = max(lexical.values(), default=1.0)
         fused: dict[str, float] = {}
         for ranking in (dense, lexical):
-            for rank, card in enumerate(sorted(ranking, key=ranking.__getitem__, reverse=True)):
-                fused[card] = fused.get(card, 0.0) + 1.0 / (RRF_K + rank)
+            for rank, found in enumerate(sorted(ranking, key=ranking.__getitem__, reverse=True)):
+                fused[found] = fused.get(found, 0.0) + 1.0 / (RRF_K + rank)
         hits = []
         for card_id, score in fused.items():
             card = self.cards[card_id]

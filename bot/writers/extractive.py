@@ -54,7 +54,7 @@ def choose(found: Found, budget: int) -> list[int]:
     for i in order:
         length = len(passages[i].text.split())
         close = i < len(near) and near[i] >= max(FLOOR, best - NEAR)
-        if words + length <= budget and (close or len(chosen) == 1 and words < 45 or budget == MORE_WORDS):
+        if words + length <= budget and (close or (len(chosen) == 1 and words < 45) or budget == MORE_WORDS):
             chosen.append(i)
             words += length
     return sorted(chosen)

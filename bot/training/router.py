@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from bot.conversation import ACTION_OF, Category
-from bot.export import MINILM_SHA256, load_minilm, minilm_folder, quantize, to_onnx
-from bot.guardrails.examples import CATEGORIES, Example, augment, hosts, load_examples, split
 from bot.guardrails.normalize import normalize
 from bot.guardrails.router import MAX_TOKENS, WEIGHTS, context_of
+from bot.training import deltas
+from bot.training.examples import CATEGORIES, Example, augment, hosts, load_examples, split
+from bot.training.export import MINILM_SHA256, load_minilm, minilm_folder, quantize, to_onnx
 
 BATCH = 32
 LEARNING_RATE = 1.2e-4
@@ -31,7 +32,7 @@ def classifier() -> Any:
     """MiniLM with mean pooling and a linear head over the categories."""
     import torch
 
-    class Classifier(torch.nn.Module):
+    class Classifier(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.encoder = load_minilm()
@@ -171,31 +172,23 @@ def report(logits: np.ndarray[Any, Any], examples: Sequence[Example]) -> dict[st
 
 
 def save(model: Any, folder: Path, manifest: dict[str, Any]) -> None:
-    """Write router.safetensors (half precision, without the frozen word embeddings) and manifest.json."""
-    import torch
-    from safetensors.torch import save_file
-
-    state = {
-        k: v.to(torch.float16).contiguous() for k, v in model.state_dict().items()
-        if "word_embeddings" not in k and "position_ids" not in k and "pooler" not in k
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(state, str(folder / "router.safetensors"))
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    """Write router.safetensors (the difference from the base model) and router.json."""
+    deltas.save(model, classifier(), folder / "router.safetensors")
+    (folder / "router.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def export_router(folder: Path) -> None:
+def load(folder: Path = WEIGHTS) -> Any:
+    """The trained classifier as a torch module.
+
+    Raises:
+        RuntimeError: when the committed weights do not fit the base model.
+    """
+    return deltas.load(classifier(), folder / "router.safetensors").eval()
+
+
+def export(folder: Path) -> None:
     """Write router.onnx (int8) from the committed weights and the pinned base model."""
-    import torch
-    from safetensors.torch import load_file
-
-    model = classifier()
-    state = {k: v.to(torch.float32) for k, v in load_file(str(WEIGHTS / "router.safetensors")).items()}
-    missing, unexpected = model.load_state_dict(state, strict=False)
-    left = [m for m in missing if "word_embeddings" not in m and "pooler" not in m and "position_ids" not in m]
-    if left or unexpected:
-        raise RuntimeError(f"router.safetensors does not fit the base model: {left + list(unexpected)}. Run:  lantern train")
-    to_onnx(model.eval(), folder / "router-fp32.onnx", "logits")
+    to_onnx(load(), folder / "router-fp32.onnx", "logits")
     quantize(folder / "router-fp32.onnx", folder / "router.onnx")
     (folder / "router-fp32.onnx").unlink()
 

@@ -1,9 +1,8 @@
-"""Export PyTorch encoders to ONNX. The only module besides training that imports torch."""
+"""The pinned base model, and export of PyTorch encoders to ONNX."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,7 @@ def pooled(model: Any) -> Any:
     """Wrap a transformers encoder so that it returns unit mean-pooled vectors (n, 384)."""
     import torch
 
-    class Pooled(torch.nn.Module):
+    class Pooled(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.model = model
@@ -94,9 +93,3 @@ def quantize(source: Path, target: Path) -> None:
 
     logging.getLogger().setLevel(logging.ERROR)
     quantize_dynamic(source, target, weight_type=QuantType.QInt8)
-
-
-def export_encoder(folder: Path) -> None:
-    """Write encoder.onnx (fp32: int8 changed nearest cards, see evals/benchmarks) and tokenizer.json."""
-    to_onnx(pooled(load_minilm()), folder / "encoder.onnx", "vectors")
-    shutil.copy(minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
