@@ -158,7 +158,7 @@ class Assistant:
                 return self._fixed(conversation, verdict, "personal_medical_bare")
             return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("error", country=conversation.country), why="no index")
         resolved = resolve(verdict.text, verdict.usable)
-        hits = self.retriever.search(resolved.query, verdict.topics)
+        hits = self.retriever.search(resolved.readings, verdict.topics)
         confidence = self._confidence(verdict, hits)
         if defer:
             return self._defer(conversation, verdict, hits)
@@ -176,7 +176,7 @@ class Assistant:
             return [hits[0]]
         found: list[Hit] = []
         for i, piece in enumerate(pieces):
-            best = self.retriever.search(resolve(piece, pieces[:i]).query, k=1)
+            best = self.retriever.search(resolve(piece, pieces[:i]).readings, k=1)
             if best and best[0].similarity > 0.5 and best[0].card.id not in {f.card.id for f in found}:
                 found.append(best[0])
         return found[:2] or [hits[0]]

@@ -190,6 +190,25 @@ def serve(
 
 
 @app.command()
+def off() -> None:
+    """Switch a running widget off within a second. Help lines and the static answers stay up."""
+    settings = _settings()
+    with plain_errors():
+        settings.index_dir.mkdir(parents=True, exist_ok=True)
+        settings.off_file.touch()
+    err.print(f"Off: {settings.off_file} exists. Switch on again with:  lantern on", highlight=False)
+
+
+@app.command()
+def on() -> None:
+    """Switch the widget on again."""
+    settings = _settings()
+    with plain_errors():
+        settings.off_file.unlink(missing_ok=True)
+    err.print("LANTERN_OFF is still set, so the widget stays off." if settings.off else "On.", highlight=False)
+
+
+@app.command()
 def doctor() -> None:
     """Check the installation, the model's hash, the index and the cards, and say what to do."""
     from bot.doctor import examine
@@ -203,7 +222,7 @@ def doctor() -> None:
 
 @app.command()
 def train(
-    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 4,
+    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 3,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
 ) -> None:
     """Train the router from prompts/intents. About an hour and a half on two cores; then run: lantern build"""

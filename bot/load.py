@@ -14,7 +14,7 @@ from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Screen, Verdict
 from bot.helplines import Helplines, load_helplines
 from bot.retrieval import index
-from bot.retrieval.card import Card, Source, load_cards, load_sources
+from bot.retrieval.card import Card, Source, load_cards, load_queries, load_sources
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.retriever import Hit, Retriever
 from bot.settings import Settings
@@ -64,7 +64,8 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
     cards = built_cards(load_cards(settings.knowledge_dir / "cards"), built)
     knowledge = Knowledge.on(settings.day, cards, sources, settings.require_signoff)
     collection = index.connect(built.folder, settings.chroma_url).get_collection(built.manifest["collection"], embedding_function=None)
-    retriever = Retriever(cards=knowledge.cards, encoder=Encoder(built.folder), collection=collection)
+    queries = load_queries(settings.knowledge_dir / "queries")
+    retriever = Retriever(cards=knowledge.cards, encoder=Encoder(built.folder), collection=collection, queries=queries)
     router = Router(built.folder) if (built.folder / "router.onnx").exists() else None
     calibrated = Confidence.load()
 

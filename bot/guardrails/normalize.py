@@ -23,6 +23,8 @@ from pathlib import Path
 MAX_CHARS = 20_000
 _DECODE_CHARS = 4_000
 _REPAIR_WORDS = 600
+# Short pieces must be common words before a long word is split into them: "Abschiedsbrief" is not "abs chi eds brief".
+_COMMON, _RARE = 4_000, 30_000
 
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
@@ -103,15 +105,16 @@ def fold(text: str) -> str:
         if not _FOREIGN.search(match[0]):
             return match[0]
         mixed = re.search(r"[A-Za-z]", match[0]) is not None
-        return match[0].translate(_CONFUSABLE) if mixed or latin >= foreign or not match[0].isalpha() else match[0]
+        disguised = mixed or latin >= foreign or re.search(r"[0-9@$€£|]", match[0]) is not None
+        return match[0].translate(_CONFUSABLE) if disguised else match[0]
 
     if _FOREIGN.search(text):
         text = _TOKEN.sub(word, text)
     if foreign and latin < foreign and (all_folded := text.translate(_CONFUSABLE)) and _known_share(all_folded) > 0.7:
         text = all_folded
-    # Stacked combining marks ("zalgo") go; the accents of ordinary words stay.
-    if len(re.findall(r"\w[\u0300-\u036f]{1,}", unicodedata.normalize("NFD", text))) > 0 and re.search(r"[\u0300-\u036f]{2,}", unicodedata.normalize("NFD", text)):
-        text = re.sub(r"[\u0300-\u036f]+", "", unicodedata.normalize("NFD", text))
+    # Marks that compose with no letter are stacked on for disguise ("zalgo"); the accents of ordinary words compose.
+    if len(re.findall("[\u0300-\u036f\u0489]", text)) >= 2:
+        text = re.sub("[\u0300-\u036f\u0489]+", "", unicodedata.normalize("NFD", text))
     return text
 
 
@@ -132,7 +135,7 @@ def segment(text: str) -> list[str]:
         options = []
         for start in range(max(0, end - 18), end):
             piece = text[start:end]
-            if piece in known and (len(piece) > 1 or piece in "ai"):
+            if known.get(piece, _RARE) < (_RARE if len(piece) > 4 else _COMMON) and (len(piece) > 1 or piece in "ai"):
                 options.append((best[start][0] + math.log((known[piece] + 20) * size), start))
             elif end - start == 1:
                 options.append((best[start][0] + 25.0, start))
@@ -144,7 +147,7 @@ def segment(text: str) -> list[str]:
         words.append(text[start:end])
         end = start
     words.reverse()
-    good = sum(len(w) for w in words if (w in known and len(w) > 1) or w in ("a", "i"))
+    good = sum(len(w) for w in words if (known.get(w, _RARE) < (_RARE if len(w) > 4 else _COMMON)) and len(w) > 1 or w in ("a", "i"))
     return words if good >= 0.85 * len(text) else []
 
 
@@ -205,9 +208,6 @@ def _repair(text: str) -> str:
         if word.lower() in known or len(word) < 3 or len(word) > 120:
             return match[0]
         budget -= 1
-        fixed = _unleet(word + after.rstrip(".,;:?")) if "!" in after else None
-        if fixed:
-            return before + fixed
         fixed = _unleet(word) or _squeeze(word)
         if fixed is None and splits and len(word) >= 14 and word.isalpha() and word.isascii():
             splits -= 1

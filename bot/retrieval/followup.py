@@ -66,6 +66,21 @@ class Resolved:
     query: str
     mode: Mode = "normal"
     carried: bool = False
+    last: str = ""
+    before: str = ""
+
+    @property
+    def readings(self) -> list[tuple[str, float]]:
+        """The query and, for a follow-up, the bare message and the message with what came before; weights add to 1.
+
+        No single rewriting is right for every follow-up; together they find more (docs/evals.md).
+        """
+        if not self.before or self.mode != "normal":
+            return [(self.query, 1.0)]
+        joined = f"{self.before} {self.last}"
+        if not self.carried:
+            return [(self.query, 0.7), (joined, 0.3)]
+        return [(self.query, 0.24), (self.last, 0.38), (joined, 0.38)]
 
 
 def is_elliptical(message: str) -> bool:
@@ -91,23 +106,31 @@ def resolve(last: str, earlier: Sequence[str]) -> Resolved:
         return Resolved(resolve(previous, [t for t in earlier if t != previous]).query, "more", True)
     if previous and _SIMPLER.search(message) and len(message.split()) <= 14:
         return Resolved(resolve(previous, [t for t in earlier if t != previous]).query, "simpler", True)
-    if not previous or not is_elliptical(message):
+    if not previous:
         return Resolved(message)
+    before = " ".join(list(earlier)[-2:])
+    if not is_elliptical(message):
+        return Resolved(message, last=message, before=before if len(message.split()) <= 12 else "")
+    return Resolved(_rewrite(message, previous, earlier), carried=True, last=message, before=before)
+
+
+def _rewrite(message: str, previous: str, earlier: Sequence[str]) -> str:
+    """The elliptical message as one stand-alone question."""
     base = resolve(previous, earlier[: list(earlier).index(previous)]).query
     core = _OPENER.sub("", _OPENER.sub("", message)).strip() or message
     content = [w for w in _CONTENT.findall(core) if w.lower() not in _LIGHT]
-    for kind, pattern in _ENTITY.items():
+    for pattern in _ENTITY.values():
         mine, theirs = pattern.search(core), pattern.search(base)
         rest = pattern.sub("", core, count=1)
         bare = len([w for w in _CONTENT.findall(rest) if w.lower() not in _LIGHT]) == 0 and not re.search(r"\b(?:how|why|when|is|are|does|do|can)\b", rest, re.I)
         if mine and theirs and bare and mine[0].lower() != theirs[0].lower():
-            return Resolved(base[: theirs.start()] + mine[0] + base[theirs.end() :], carried=True)
+            return base[: theirs.start()] + mine[0] + base[theirs.end() :]
     if not content and len(core.split()) <= 2:
-        return Resolved(f"{base} {core}", carried=True)
+        return f"{base} {core}"
     subject = _subject(base)
     if _PRONOUN.search(core) and subject:
-        return Resolved(_PRONOUN.sub(subject, core, count=1), carried=True)
-    return Resolved(f"{core} {subject}" if subject and subject.lower() not in core.lower() else f"{base} {core}", carried=True)
+        return _PRONOUN.sub(subject, core, count=1)
+    return f"{core} {subject}" if subject and subject.lower() not in core.lower() else f"{base} {core}"
 
 
 def _subject(question: str) -> str:

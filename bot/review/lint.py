@@ -6,14 +6,14 @@ Each check yields a `Fault` that names the file, the line, the rule and what men
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
-from urllib.parse import urlparse
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 
 import textstat
 
 from bot.guardrails.amounts import find_amounts
+from bot.guardrails.wording import host_of
 from bot.retrieval.card import Card, Sentence, Source
 
 # Words a plain answer on this subject cannot do without. For the reading grade each is counted as one
@@ -26,14 +26,22 @@ UNAVOIDABLE_TERMS = (
     "glutamate", "serotonin", "veterans", "suicidal", "suicide", "cognitive", "behavioral", "emergency",
 )
 MAX_GRADE = 10.0
+# A card's sources are read again within this many days.
+REVIEW_DAYS = 366
+# From the firmest to the least firm; a card may not sound firmer than the firmest fact that it rests on.
+FIRMNESS = {"established": 4, "law": 4, "service-info": 4, "good-evidence": 3, "guidance": 3, "limited": 2, "contested": 1}
+EMERGENCY = re.compile(r"\b(?:988|911)\b")
+MUST_EXPIRE = ("law", "service-info")
+PENDING = "awaiting-second:"
 
+_UNAVOIDABLE = re.compile(rf"\b(?:{'|'.join(UNAVOIDABLE_TERMS)})\b", re.I)
 _LICENSED = re.compile(
     r"\b(?:as your (?:doctor|therapist|clinician|nurse)|i(?:'m| am) a (?:doctor|therapist|clinician|nurse)|clinician-guided|"
     r"we (?:diagnose|treat|prescribe)|our (?:doctors|therapists|clinicians)|your treatment plan from us|hipaa[- ]compliant)\b", re.I)
 # https://suicidepreventionmessaging.org/safety/tips-messaging-safely
 _UNSAFE_MESSAGING = re.compile(
     r"\b(?:commit(?:s|ted|ting)? suicide|(?:successful|failed|completed) suicide|suicide (?:epidemic|victim)|"
-    r"addicts?|junkies?|abusers?|drug abuse|the mentally ill|clean (?:from|of) drugs|hang(?:ed|ing) (?:him|her|them)sel(?:f|ves))\b", re.I)
+    r"addicts?|junkies?|abusers?|(?<!Institute on )drug abuse|the mentally ill|clean (?:from|of) drugs|hang(?:ed|ing) (?:him|her|them)sel(?:f|ves))\b", re.I)
 _ABSOLUTE = re.compile(
     r"\b(?:(?:completely|totally|absolutely|perfectly|100%) (?:safe|effective)|miracle|no side effects|guaranteed?(?! (?:a )?cure)|risk[- ]free)\b", re.I)
 _STRONG = re.compile(r"\b(?:proven|proves|proved|definitely|certainly|always works|is known to work|established that)\b", re.I)
@@ -61,12 +69,18 @@ class Fault:
 
 @dataclass(frozen=True)
 class Library:
-    """What the checks look at: all cards, all sources, the hosts a link may have, and today."""
+    """What the card checks look at: all cards, all sources, the hosts a link may have, today, and each card's file text."""
 
     cards: dict[str, Card]
     sources: dict[str, Source]
     link_hosts: frozenset[str]
     today: date
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def line(self, card: Card, needle: str) -> int:
+        """The line of the card's file where `needle` first stands; 1 when it does not."""
+        lines = self.texts.get(card.id, "").splitlines()
+        return next((i for i, line in enumerate(lines, 1) if needle in line), 1)
 
 
 def reading_grade(text: str) -> float:
@@ -74,8 +88,7 @@ def reading_grade(text: str) -> float:
 
     SMOG is left out under 3 sentences, where its formula is undefined.
     """
-    for term in UNAVOIDABLE_TERMS:
-        text = re.sub(rf"\b{term}\b", "drug", text, flags=re.I)
+    text = _UNAVOIDABLE.sub("drug", text)
     text = re.sub(r"[\[(][^\])]*[\])]", "", text)
     kincaid = float(textstat.flesch_kincaid_grade(text))
     if textstat.sentence_count(text) < 3:
@@ -88,25 +101,25 @@ def card_text(card: Card) -> str:
     return " ".join(s.text for p in card.passages for s in p.sentences) + " " + " ".join(s.text for s in card.sure)
 
 
-def _all_text(card: Card) -> Iterator[tuple[int, str]]:
-    yield 1, card.title
+def _all_text(card: Card, lib: Library) -> Iterator[tuple[int, str]]:
+    yield lib.line(card, "title:"), card.title
     for question in card.questions:
-        yield 1, question
+        yield lib.line(card, question), question
     for sentence in card.sentences():
         yield sentence.line, sentence.text
     for ask in card.ask:
-        yield 1, ask
+        yield lib.line(card, ask), ask
 
 
-def _amounts(card: Card, _: Library) -> Iterator[Fault]:
-    for line, text in _all_text(card):
+def _amounts(card: Card, lib: Library) -> Iterator[Fault]:
+    for line, text in _all_text(card, lib):
         for amount in find_amounts(text):
             yield Fault(card.path, line, "amount", f"“{amount.text}” reads as an amount or schedule ({amount.kind})",
                         "Say it without how much or how often, such as “a single infusion” or “repeated treatment”")
 
 
-def _wording(card: Card, _: Library) -> Iterator[Fault]:
-    for line, text in _all_text(card):
+def _wording(card: Card, lib: Library) -> Iterator[Fault]:
+    for line, text in _all_text(card, lib):
         if m := _LICENSED.search(text):
             yield Fault(card.path, line, "licensed-claim", f"“{m[0]}” sounds like licensed care (R-03)", "Say who does it instead")
         if m := _UNSAFE_MESSAGING.search(text):
@@ -120,20 +133,24 @@ def _wording(card: Card, _: Library) -> Iterator[Fault]:
 
 
 def _links(card: Card, lib: Library) -> Iterator[Fault]:
-    for line, text in _all_text(card):
+    for line, text in _all_text(card, lib):
         for url in _URL.findall(text):
-            host = urlparse(url if "://" in url else "https://" + url).hostname or ""
-            if host.removeprefix("www.") not in lib.link_hosts:
+            if (host := host_of(url)) not in lib.link_hosts:
                 yield Fault(card.path, line, "link", f"host '{host}' is not on the allow-list", "Cite a source instead of a bare link")
 
 
+def _retracted(text: str) -> bool:
+    return "retract" in text.lower()
+
+
 def _citations(card: Card, lib: Library) -> Iterator[Fault]:
+    about_retraction = _retracted(card.title + card.id)
     for sentence in card.sentences():
         for sid in sentence.sources:
             if sid not in lib.sources:
                 yield Fault(card.path, sentence.line, "citation", f"source '{sid}' is not in sources.yaml", "Correct the id or add the source")
-            elif "retracted" in (lib.sources[sid].title + lib.sources[sid].id).lower() and "retract" not in card.title.lower():
-                yield Fault(card.path, sentence.line, "citation", f"source '{sid}' is retracted", "Use other evidence")
+            elif _retracted(lib.sources[sid].title + sid) and not about_retraction:
+                yield Fault(card.path, sentence.line, "retracted", f"source '{sid}' is retracted", "Use other evidence")
         if _several_sentences(sentence):
             yield Fault(card.path, sentence.line, "citation", f"one citation covers several sentences: “{sentence.text[:70]}…”",
                         "Cite each sentence on its own (a lead-in of up to four words may share)")
@@ -158,21 +175,38 @@ def _reading(card: Card, _: Library) -> Iterator[Fault]:
 
 def _shape(card: Card, lib: Library) -> Iterator[Fault]:
     if not 5 <= len(card.questions) <= 12:
-        yield Fault(card.path, 1, "questions", f"{len(card.questions)} questions", "Give 5 to 10 different wordings")
+        yield Fault(card.path, lib.line(card, "questions:"), "questions", f"{len(card.questions)} questions", "Give 5 to 10 different wordings")
     if not card.sure:
         yield Fault(card.path, 1, "sure", "no “How sure is this?” section", "Add it, cited")
-    if card.review_by < lib.today:
-        yield Fault(card.path, 1, "review_by", f"was due on {card.review_by}", "Re-read the sources and move the date", "warning")
-    if card.expired(lib.today):
-        yield Fault(card.path, 1, "expires_on", f"expired on {card.expires_on}; it is withheld", "Update the card", "warning")
-    if card.certainty in ("law", "service-info") and card.expires_on is None:
-        yield Fault(card.path, 1, "expires_on", f"a '{card.certainty}' card must expire (R-87)", "Set expires_on")
     for other in card.related:
-        if other not in lib.cards:
-            yield Fault(card.path, 1, "related", f"no card '{other}'", "Name an existing card", "warning")
+        if other not in lib.cards or other == card.id:
+            yield Fault(card.path, lib.line(card, "related:"), "related", f"no other card '{other}'", "Name an existing card", "warning")
+
+
+def _dates(card: Card, lib: Library) -> Iterator[Fault]:
+    due, expiry = lib.line(card, "review_by:"), lib.line(card, "expires_on:")
+    if card.sources_checked > lib.today:
+        yield Fault(card.path, lib.line(card, "sources_checked:"), "sources_checked", f"{card.sources_checked} is in the future", "Give the day on which the sources were read")
+    if card.review_by < lib.today:
+        yield Fault(card.path, due, "review_by", f"was due on {card.review_by}", "Re-read the sources and move the date", "warning")
+    if card.review_by > card.sources_checked + timedelta(days=REVIEW_DAYS):
+        yield Fault(card.path, due, "review_by", f"{card.review_by} is more than a year after the sources were read", "Set an earlier date")
+    if card.expired(lib.today):
+        yield Fault(card.path, expiry, "expired", f"expired on {card.expires_on}; it is withheld", "Read the sources again, update the card and move the date", "warning")
+    if card.certainty in MUST_EXPIRE and card.expires_on is None:
+        yield Fault(card.path, lib.line(card, "certainty:"), "expires_on", f"a '{card.certainty}' card must expire (R-87)", "Set expires_on (or run with --fix)")
+    if card.certainty not in MUST_EXPIRE and card.expires_on and EMERGENCY.search(card_text(card)):
+        yield Fault(card.path, expiry, "emergency", "emergency information would be withheld when the card expires",
+                    "Remove expires_on; review_by still asks for a fresh look (or run with --fix)")
+
+
+def _signoffs(card: Card, lib: Library) -> Iterator[Fault]:
     for signoff in card.clinical_signoff:
-        if signoff.content_hash != card.content_hash:
-            yield Fault(card.path, 1, "signoff", f"{signoff.name} signed another version", "Sign again or remove it", "warning")
+        line = lib.line(card, signoff.content_hash)
+        if signoff.content_hash == PENDING + card.content_hash:
+            yield Fault(card.path, line, "signoff", f"signed by {signoff.name}; waits for a second person", "Have another clinician sign with --two", "warning")
+        elif signoff.content_hash != card.content_hash:
+            yield Fault(card.path, line, "signoff", f"{signoff.name} signed another version on {signoff.date}; the signature is void", "Have the card signed again", "warning")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -185,7 +219,7 @@ def _duplicates(lib: Library) -> Iterator[Fault]:
         for question in card.questions:
             key = " ".join(re.findall(r"[a-z0-9]+", question.lower()))
             if key in seen and seen[key].id != card.id:
-                yield Fault(card.path, 1, "duplicate", f"“{question}” is also asked in {seen[key].id}", "Keep it in the card that answers it best")
+                yield Fault(card.path, lib.line(card, question), "duplicate", f"“{question}” is also asked in {seen[key].id}", "Keep it in the card that answers it best")
             seen[key] = card
     cards = list(lib.cards.values())
     texts = [_words(card_text(c)) for c in cards]
@@ -196,16 +230,59 @@ def _duplicates(lib: Library) -> Iterator[Fault]:
                 yield Fault(a.path, 1, "duplicate", f"says nearly the same as {cards[j].id}", "Merge them", "warning")
 
 
+_NEGATIVE = re.compile(r"\b(?:not|no|never|none|nobody|cannot|can't|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|without|neither|nor)\b", re.I)
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(re.sub(r"(?:ies|es|s|ed|ing)$", "", w) for w in _words(text) if len(w) > 2 and not w.isdigit())
+
+
+def _denies(text: str) -> bool:
+    """Whether the sentence proper, without a lead-in such as “Some do not:”, holds a negation."""
+    return bool(_NEGATIVE.search(re.sub(r"^[^:]{0,24}:\s", "", text)))
+
+
+def _contradictions(lib: Library) -> Iterator[Fault]:
+    """Pairs of nearly equal sentences in different cards that differ in a “not”, or in a figure from the same source.
+
+    It compares words, not meaning: it finds the slip of an editor who changed one card and forgot its neighbour.
+    """
+    rows = [(card, s, _stems(s.text)) for card in lib.cards.values() for s in (*(x for p in card.passages for x in p.sentences), *card.sure)]
+    holders: dict[str, list[int]] = {}
+    for i, (_, _, stems) in enumerate(rows):
+        for stem in stems:
+            holders.setdefault(stem, []).append(i)
+    for i, (card, sentence, stems) in enumerate(rows):
+        if len(stems) < 4:
+            continue
+        shared: dict[int, int] = {}
+        for stem in stems:
+            if len(holders[stem]) < 200:  # frequent words decide nothing
+                for j in holders[stem]:
+                    if j < i:
+                        shared[j] = shared.get(j, 0) + 1
+        for j, common in shared.items():
+            other, twin, theirs = rows[j]
+            if other.id == card.id or common < 2 or len(stems & theirs) < 0.8 * len(stems | theirs):
+                continue
+            # A sentence that only adds a clause to the other does not contradict it.
+            negated = not (stems < theirs or theirs < stems) and _denies(sentence.text) != _denies(twin.text)
+            figures = set(_FIGURE.findall(sentence.text)), set(_FIGURE.findall(twin.text))
+            unequal = bool(figures[0] - figures[1] and figures[1] - figures[0] and set(sentence.sources) & set(twin.sources))
+            if negated or unequal:
+                yield Fault(card.path, sentence.line, "contradiction", f"“{sentence.text}” may contradict “{twin.text}” in {other.id}",
+                            "Read both; make them agree, or say in both what differs", "warning")
+
+
 CARD_CHECKS: tuple[Callable[[Card, Library], Iterator[Fault]], ...] = (
-    _shape, _amounts, _wording, _links, _citations, _reading,
+    _shape, _dates, _signoffs, _amounts, _wording, _links, _citations, _reading,
 )
 
 
 def check(library: Library) -> list[Fault]:
-    """Run every check; an empty list means that the knowledge base is clean."""
+    """Run every check of the cards; an empty list means that they are clean. `tables` checks the rest of the knowledge base."""
     faults = [f for card in library.cards.values() for c in CARD_CHECKS for f in c(card, library)]
     faults.extend(_duplicates(library))
-    for source in library.sources.values():
-        if not source.type or not source.year:
-            faults.append(Fault("knowledge/sources.yaml", 1, "source", f"'{source.id}' lacks a type or year", "Add it"))
+    faults.extend(_contradictions(library))
     return faults

@@ -1,7 +1,7 @@
 """Adapt the sentence encoder to this knowledge base: queries of one card draw together, others apart.
 
 Multiple negatives ranking (Henderson et al. 2017, arXiv 1705.00652): in a batch of queries from different
-cards, each must find its partner (another query, the title or a passage of the same card) among all.
+cards, each must find its partner (another query or the title of the same card) among all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bot.training.export import load_minilm, minilm_folder, pooled
 BATCH = 64
 LEARNING_RATE = 5e-5
 SCALE = 20.0
-MAX_TOKENS = 64
+MAX_TOKENS = 32
 
 
 def train(
@@ -33,7 +33,7 @@ def train(
     torch.manual_seed(seed)
     rng = random.Random(seed)
     model = pooled(load_minilm())
-    for parameter in model.model.embeddings.word_embeddings.parameters():
+    for parameter in model.model.embeddings.parameters():
         parameter.requires_grad = False
     model.train()
     tokenizer = open_tokenizer(minilm_folder() / "tokenizer.json", MAX_TOKENS)
@@ -51,13 +51,7 @@ def train(
         )
 
     def partner(card: str, query: str) -> str:
-        roll = rng.random()
-        if roll < 0.2:
-            return cards[card].title
-        if roll < 0.4:
-            passage = rng.choice(cards[card].passages)
-            return f"{cards[card].title} {passage.text}"
-        return rng.choice([t for t in texts[card] if t != query])
+        return cards[card].title if rng.random() < 0.25 else rng.choice([t for t in texts[card] if t != query])
 
     step = 0
     for epoch in range(epochs):

@@ -27,7 +27,7 @@ from bot.web import static_page
 from bot.web.brand import brand_css
 from bot.web.limits import BodyLimit, RateLimit
 from bot.web.metrics import Metrics
-from bot.web.middleware import AccessLog, Headers, JsonLines, Switch
+from bot.web.middleware import AccessLog, Headers, JsonLines, SubPath, Switch, path_of
 from bot.web.service import Chat
 from bot.web.view import View
 from bot.web.widget import STATIC, build_widget, theme
@@ -79,7 +79,7 @@ def create_app(settings: Settings, assistant: Assistant | None = None) -> FastAP
     version = version_of(settings)
 
     app = FastAPI(
-        title="Lantern", version="1", description="Answers about anxiety and ketamine from vetted, cited cards.", root_path=settings.root_path.rstrip("/"),
+        title="Lantern", version="1", description="Answers about anxiety and ketamine from vetted, cited cards.",
         docs_url=None, redoc_url=None,
     )
     _api(app, chat, settings)
@@ -96,7 +96,7 @@ def create_app(settings: Settings, assistant: Assistant | None = None) -> FastAP
     stamp = hashlib.sha256(b"".join((STATIC / n).read_bytes() for n in ("widget.js", "widget.css"))).hexdigest()[:8]
 
     blocks = build_widget(chat, view, metrics, settings, version)
-    app = gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app, blocks, path="", root_path=settings.root_path.rstrip("/") or None, theme=theme(), footer_links=[], run_history=False, show_error=False,
         ssr_mode=False, pwa=False, enable_monitoring=False, mcp_server=False, app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
@@ -106,6 +106,7 @@ def create_app(settings: Settings, assistant: Assistant | None = None) -> FastAP
     app.add_middleware(Switch, settings=settings, off_page=off_page, ours=lambda: set(ours))
     app.add_middleware(Headers, settings=settings)
     app.add_middleware(AccessLog, routes=lambda: set(ours))
+    app.add_middleware(SubPath, root=settings.root_path.rstrip("/"))
     return app
 
 
@@ -215,9 +216,7 @@ class FirstPaint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Collect the page, rewrite it, send it."""
-        from starlette._utils import get_route_path
-
-        if scope["type"] != "http" or get_route_path(scope) not in ("", "/"):
+        if scope["type"] != "http" or path_of(scope) != "/":
             return await self._app(scope, receive, send)
         start: dict[str, Any] = {}
         body = b""
@@ -227,6 +226,8 @@ class FirstPaint:
             if message["type"] == "http.response.start":
                 start.update(message)
                 return
+            if message["type"] != "http.response.body":
+                return await send(message)
             body += message.get("body", b"")
             if message.get("more_body"):
                 return
@@ -245,6 +246,7 @@ def configure_logs() -> None:
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("lantern").setLevel(logging.INFO)
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to debug
     logging.getLogger("uvicorn.error").setLevel(logging.INFO)
 
 

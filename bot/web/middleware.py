@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 
-from starlette._utils import get_route_path
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +25,27 @@ GRADIO = re.compile(
 # Still answered while the widget is off.
 STAYS_UP = re.compile(r"^/(?:static-help|privacy|policy|healthz|readyz|metrics|ui/[\w./-]+|lantern\.js|favicon\.ico)$")
 OPEN_TO_ALL = re.compile(r"^/(?:lantern\.js)$")
+
+
+def path_of(scope: Scope) -> str:
+    """The path without the sub-path, whether or not the proxy took it off already."""
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    return (path[len(root) :] or "/") if root and (path == root or path.startswith(root + "/")) else path
+
+
+class SubPath:
+    """Puts the app below `root`, whether the proxy passes the sub-path on or takes it off."""
+
+    def __init__(self, app: ASGIApp, root: str) -> None:
+        self._app, self._root = app, root
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Mark the sub-path as the ASGI specification wants it: in `root_path`, and at the start of `path`."""
+        if self._root and scope["type"] in ("http", "websocket"):
+            path = str(scope["path"])
+            within = path == self._root or path.startswith(self._root + "/")
+            scope = {**scope, "root_path": self._root, "path": path if within else self._root + path}
+        await self._app(scope, receive, send)
 
 
 class AccessLog:
@@ -49,7 +69,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, watch)
         finally:
-            path = get_route_path(scope)
+            path = path_of(scope)
             if path not in ("/healthz", "/readyz", "/metrics") and not path.startswith(("/assets/", "/ui/", "/static/")):
                 known = path if path in self._routes() else "/gradio_api/*" if path.startswith("/gradio_api/") else "other"
                 log.info("request", extra={"fields": {
@@ -68,7 +88,7 @@ class Headers:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         nonce = scope["nonce"] = secrets.token_urlsafe(16)
-        path = get_route_path(scope)
+        path = path_of(scope)
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -113,7 +133,7 @@ class Switch:
             return await _Closed()(scope, receive, send)
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        path = get_route_path(scope)
+        path = path_of(scope)
         if self._settings.switched_off and not STAYS_UP.match(path):
             return await self._off_page(scope)(scope, receive, send)
         if not (path in self._ours() or STAYS_UP.match(path) or GRADIO.match(path)):

@@ -9,9 +9,9 @@ from html import escape
 
 from bot.retrieval.card import Card
 
-# Asked when nothing has been talked about yet.
-GENERAL = ("consultation-questions-to-ask", "consultation-screening-why", "consultation-informed-consent", "risks-interactions", "consultation-is-it-working")
-MOST_CARDS, MOST_QUESTIONS = 8, 3
+# Worth asking whatever was talked about; they fill a short sheet.
+GENERAL = ("consultation-questions-to-ask", "consultation-informed-consent", "risks-interactions", "consultation-screening-why", "consultation-is-it-working")
+MOST_CARDS, MOST_QUESTIONS, ENOUGH = 8, 3, 6
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,11 @@ class Sheet:
 
 
 def make_sheet(ids: Sequence[str], cards: Mapping[str, Card], day: date) -> Sheet:
-    """The sheet for the cards that were discussed, or a general one."""
+    """The sheet for the cards that were discussed, filled up with general questions when it is short."""
     chosen = [cards[i] for i in dict.fromkeys(ids) if i in cards and cards[i].ask][-MOST_CARDS:]
-    if not chosen:
-        chosen = [cards[i] for i in GENERAL if i in cards and cards[i].ask]
-    return Sheet(tuple((c.title, c.ask[:MOST_QUESTIONS]) for c in chosen), day)
+    groups = [(c.title, c.ask[:MOST_QUESTIONS]) for c in chosen]
+    asked = {q for _, questions in groups for q in questions}
+    general = [q for i in GENERAL if i in cards for q in cards[i].ask[:2] if q not in asked]
+    if room := max(0, ENOUGH - len(asked)):
+        groups.append(("Worth asking at any visit" if groups else "Before you decide", tuple(dict.fromkeys(general))[:room]))
+    return Sheet(tuple(g for g in groups if g[1]), day)

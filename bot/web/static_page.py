@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -16,6 +15,7 @@ from bot.settings import ROOT, Settings
 from bot.web.view import View, help_lines
 from bot.web.widget import safe_contact
 
+DOCS = ROOT / "docs"
 WHO = "Lantern is an AI, not a person and not a clinician."
 PURPOSE = "Education only, for adults. It does not diagnose or treat, and it can be wrong."
 # The most asked questions, shown when nothing else can be.
@@ -26,16 +26,18 @@ ASKED = (
 )
 
 
-def shell(title: str, body: str, settings: Settings, close: str = "") -> str:
+def shell(title: str, body: str, settings: Settings) -> str:
     """A whole page around `body`."""
     root = escape(settings.root_path.rstrip("/"))
     site = f" on {escape(settings.site_name)}" if settings.site_name else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="robots" content="noindex"><title>{escape(title)} · Lantern{site}</title>'
-        f'<link rel="icon" href="{root}/ui/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="{root}/ui/brand.css"><link rel="stylesheet" href="{root}/ui/page.css"></head>'
+        f'<link rel="icon" href="{root}/ui/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="{root}/ui/brand.css">'
+        f'<link rel="stylesheet" href="{root}/ui/page.css"></head>'
         f'<body><main><p class="name"><a href="{root}/">Lantern</a>{site}</p><h1>{escape(title)}</h1>{body}</main>'
-        f'<footer><a href="{root}/static-help">Help and answers</a> <a href="{root}/privacy">Privacy</a> <a href="{root}/policy">How Lantern works</a>{close}</footer></body></html>'
+        f'<footer><a href="{root}/static-help">Help and answers</a> <a href="{root}/privacy">Privacy</a> '
+        f'<a href="{root}/policy">How Lantern works</a></footer></body></html>'
     )
 
 
@@ -79,18 +81,15 @@ def document(name: str, settings: Settings) -> str:
     Raises:
         FileNotFoundError: when the docs were not installed with the program.
     """
-    path = _docs() / f"{name}.md"
+    path = DOCS / f"{name}.md"
     text = path.read_text(encoding="utf-8")
     contact = settings.contact if safe_contact(settings.contact) else ""
     shown = re.sub(r"^(?:mailto|tel):", "", contact)
-    text = text.replace("{site}", settings.site_name or "this site").replace("{contact}", f"[{shown}]({contact})" if contact else "the contact page of the site that offers Lantern")
+    reach = f"[{shown}]({contact})" if contact else "the contact page of the site that offers Lantern"
+    text = text.replace("{site}", settings.site_name or "this site").replace("{contact}", reach)
     title, _, rest = text.partition("\n")
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(rest)
     return shell(title.lstrip("# ").strip(), body, settings)
-
-
-def _docs() -> Path:
-    return ROOT / "docs"
 
 
 def api_page(schema: Mapping[str, Any], settings: Settings) -> str:
@@ -104,15 +103,18 @@ def api_page(schema: Mapping[str, Any], settings: Settings) -> str:
     for name, shape in schema.get("components", {}).get("schemas", {}).items():
         if name in ("HTTPValidationError", "ValidationError"):
             continue
+        needed = shape.get("required", ())
         rows = "".join(
-            f"<tr><td><code>{escape(k)}</code>{' (required)' if k in shape.get('required', ()) else ''}</td><td>{escape(_type(v))}</td><td>{escape(v.get('description', ''))}</td></tr>"
+            f"<tr><td><code>{escape(k)}</code>{' (required)' if k in needed else ''}</td><td>{escape(_type(v))}</td>"
+            f"<td>{escape(v.get('description', ''))}</td></tr>"
             for k, v in shape.get("properties", {}).items()
         )
         if rows:
             parts.append(f"<h3>{escape(name)}</h3><table><thead><tr><th>Field</th><th>Type</th><th>Meaning</th></tr></thead><tbody>{rows}</tbody></table>")
     parts.append(
-        "<h2>Try it</h2><pre><code>curl -s -X POST -H 'Content-Type: application/json' \\\n  -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Can ketamine harm the bladder?\"}], "
-        "\"country\": \"US\"}' \\\n  http://127.0.0.1:7860/api/chat</code></pre>"
+        "<h2>Try it</h2><pre><code>curl -s -H 'Content-Type: application/json' \\\n"
+        "  -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Can ketamine harm the bladder?\"}], \"country\": \"US\"}' \\\n"
+        "  http://127.0.0.1:7860/api/chat</code></pre>"
     )
     return shell("The API", "".join(parts), settings)
 

@@ -58,8 +58,8 @@ def allowed(url: str, hosts: frozenset[str]) -> bool:
 def link(url: str, text: str, hosts: frozenset[str]) -> str:
     """A link that opens apart and tells the target nothing, or the bare text when the address is not allowed."""
     if not allowed(url, hosts):
-        return escape(text)
-    return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer nofollow">{escape(text)}<span class="sr"> (opens a new tab)</span></a>'
+        return _safe(text)
+    return f'<a href="{_safe(url)}" target="_blank" rel="noopener noreferrer nofollow">{_safe(text)}<span class="sr"> (opens a new tab)</span></a>'
 
 
 def dial(number: str, way: str = "call") -> str | None:
@@ -78,7 +78,7 @@ class _Renderer(RendererHTML):
 
     def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
         """Escaped text, its [n] marks turned into buttons."""
-        safe = escape(tokens[idx].content)
+        safe = _safe(tokens[idx].content)
         return _CHIP.sub(lambda m: _chip(int(m[1]), env), safe)
 
     def strong_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
@@ -88,7 +88,7 @@ class _Renderer(RendererHTML):
         way = "text" if before.rstrip().endswith("text") and not before.rstrip().endswith("call or text") else "call"
         target = dial(inner, way) if any(d in env["numbers"] for d in re.findall(r"\d+", inner.replace(" ", "").replace("-", ""))) else None
         env["open"].append("</a>" if target else "</strong>")
-        return f'<a class="number" href="{escape(target)}">' if target else "<strong>"
+        return f'<a class="number" href="{_safe(target)}">' if target else "<strong>"
 
     def strong_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
         """Closes what strong_open opened."""
@@ -99,7 +99,7 @@ class _Renderer(RendererHTML):
         url = str(tokens[idx].attrGet("href") or "")
         good = allowed(url, env["hosts"])
         env["links"].append(good)
-        return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer nofollow">' if good else ""
+        return f'<a href="{_safe(url)}" target="_blank" rel="noopener noreferrer nofollow">' if good else ""
 
     def link_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
         """Closes what link_open opened."""
@@ -112,7 +112,7 @@ def _chip(n: int, env: Any) -> str:
         return f"[{n}]"
     return (
         f'<button type="button" class="chip" data-source="{n}" aria-expanded="false">'
-        f'<span class="sr">Source </span>{n}<span class="sr">: {escape(source)}</span></button>'
+        f'<span class="sr">Source </span>{n}<span class="sr">: {_safe(source)}</span></button>'
     )
 
 
@@ -189,11 +189,11 @@ class View:
                 ("Clinical review", self._review([card])), ("Used for", card.title),
             ]
         title = source.title if source else citation.source
-        body = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in rows)
+        body = "".join(f"<div><dt>{_safe(k)}</dt><dd>{_safe(v)}</dd></div>" for k, v in rows)
         return {
             "n": str(citation.n),
             "title": title,
-            "html": f'<p class="source-title">{escape(title)}</p><dl>{body}</dl><p class="source-link">{link(citation.url, "Read the source", self.hosts)}</p>',
+            "html": f'<p class="source-title">{_safe(title)}</p><dl>{body}</dl><p class="source-link">{link(citation.url, "Read the source", self.hosts)}</p>',
         }
 
     def _behind(self, citation: Citation, card: Card | None) -> Source | None:
@@ -210,12 +210,12 @@ class View:
         paragraphs = []
         for passage in card.passages:
             words = [
-                escape(_clean(s.text)) + "".join(f"<sup>{number[i]}</sup>" for i in s.sources if i in number)
+                _safe(s.text) + "".join(f"<sup>{number[i]}</sup>" for i in s.sources if i in number)
                 for s in passage.sentences
             ]
             paragraphs.append(f"<p>{' '.join(words)}</p>")
         listed = "".join(
-            f"<li>{escape(self.sources[i].authors_or_body)}: {link(self.sources[i].url, self.sources[i].title, self.hosts)} ({self.sources[i].year})</li>" for i in ids
+            f"<li>{_safe(self.sources[i].authors_or_body)}: {link(self.sources[i].url, self.sources[i].title, self.hosts)} ({self.sources[i].year})</li>" for i in ids
         )
         checked = f"{EVIDENCE[card.certainty]}. Sources checked {_day(card.sources_checked)}. {self._review([card])}."
         return f'{"".join(paragraphs)}<p class="small">{checked}</p><ol class="small">{listed}</ol>'
@@ -228,7 +228,7 @@ def help_lines(helplines: Helplines, country: str) -> dict[str, Any]:
         finder = helplines.finder
         return {
             "name": "Another country", "emergency": "112 or 911", "emergency_href": "", "lines": [
-                {"name": finder.name, "ways": [{"label": "find a free line", "href": finder.url}], "when": "in your country"}]}
+                {"name": finder.name, "ways": [{"label": "Find a free line", "href": finder.url}], "when": "in your country"}]}
     lines = [_line(x) for x in known.lines if x.purpose in ("crisis", "general", "poison", "veterans", "youth")]
     return {"name": known.name, "emergency": known.emergency, "emergency_href": dial(known.emergency) or "", "lines": [x for x in lines if x["ways"]]}
 
@@ -244,6 +244,11 @@ def _line(line: Line) -> dict[str, Any]:
     if line.chat:
         ways.append({"label": "Chat online", "href": line.chat if line.chat.startswith("https://") else ""})
     return {"name": line.name, "ways": ways, "when": "24/7" if line.hours.startswith("24/7") else line.hours}
+
+
+def _safe(text: str) -> str:
+    """Escaped, for text and for quoted attributes."""
+    return escape(_clean(text))
 
 
 def _clean(text: str) -> str:

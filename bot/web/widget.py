@@ -30,8 +30,14 @@ from bot.web.view import View, help_lines
 log = logging.getLogger("lantern.web")
 STATIC = Path(__file__).parent / "static"
 
-VOTES = {"not-my-question": "Not what I asked", "hard": "Hard to understand", "wrong": "Wrong or out of date", "should-answer": "Should have answered", "tone": "Felt cold or unkind"}
-HARMS = {"dangerous": "It could hurt someone", "missed-crisis": "It missed a crisis", "false": "It is false", "dose-or-seller": "It gives an amount or a seller", "other": "Something else"}
+VOTES = {
+    "not-my-question": "Not what I asked", "hard": "Hard to understand", "wrong": "Wrong or out of date", "should-answer": "Should have answered",
+    "tone": "Felt cold or unkind",
+}
+HARMS = {
+    "dangerous": "It could hurt someone", "missed-crisis": "It missed a crisis", "false": "It is false",
+    "dose-or-seller": "It gives an amount or a seller", "other": "Something else",
+}
 
 
 class Vote(BaseModel):
@@ -76,7 +82,8 @@ def functions(chat: Chat, view: View, metrics: Metrics, settings: Settings) -> l
         metrics.reports.labels(reason, given.action.value, given.category.value).inc()
         reference = secrets.token_hex(3)
         cards = [c for c in given.cards if c in view.cards]
-        log.warning("report", extra={"fields": {"reference": reference, "reason": reason, "action": given.action.value, "category": given.category.value, "cards": cards}})
+        log.warning("report", extra={"fields": {
+            "reference": reference, "reason": reason, "action": given.action.value, "category": given.category.value, "cards": cards}})
         return {"ok": True, "reference": reference}
 
     def sheet(payload: dict[str, Any]) -> dict[str, Any]:
