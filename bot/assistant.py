@@ -14,7 +14,7 @@ from bot.helplines import Purpose
 from bot.retrieval.card import Card, Source
 from bot.retrieval.followup import Resolved, resolve
 from bot.retrieval.retriever import Hit, Retriever
-from bot.writers import extractive
+from bot.writers import extractive, smalltalk
 from bot.writers.render import render
 from bot.writers.replies import Replies
 
@@ -22,6 +22,10 @@ log = logging.getLogger("lantern")
 
 # Below this calibrated confidence Lantern says that it does not know (chosen on held-out questions, docs/evals.md).
 CONFIDENT = 0.5
+# Above this the router's "off topic" needs no look at the cards.
+SURE_OFF_TOPIC = 0.8
+# Where the router thinks that nothing is covered, the cards must be this sure to answer all the same.
+SURE_COVERED = 0.85
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,6 @@ class Assistant:
     def reply(self, conversation: Conversation) -> Reply:
         """The reply to the last message. Never raises: a failure becomes a safe reply with human help."""
         try:
-            if not any(c.isalnum() for c in conversation.last):
-                conversation = self._worded(conversation)
             verdict = self.screen(conversation)
         except Exception:
             return self._failed(conversation, "screen")
@@ -72,11 +74,11 @@ class Assistant:
             if verdict.action in (Action.CRISIS, Action.REFUSE):
                 return self._fixed(conversation, verdict, verdict.category.value)
             return self._failed(conversation, "answer")
-        return self._released(conversation, verdict, reply)
-
-    @staticmethod
-    def _worded(conversation: Conversation) -> Conversation:
-        return conversation
+        try:
+            return self._released(conversation, verdict, reply)
+        except Exception:
+            # Fixed crisis texts are checked by the tests; anything else is not shown unchecked.
+            return reply if verdict.action is Action.CRISIS and reply.writer == "fixed" else self._failed(conversation, "gate")
 
     def _failed(self, conversation: Conversation, stage: str) -> Reply:
         self.failures += 1
@@ -94,10 +96,10 @@ class Assistant:
             case Action.CRISIS | Action.REFUSE:
                 return self._fixed(conversation, verdict, self._reply_name(verdict))
             case Action.SMALLTALK:
-                return self._fixed(conversation, verdict, smalltalk_kind(verdict.text))
+                return self._fixed(conversation, verdict, smalltalk.kind(verdict.text))
             case Action.SUPPORT:
                 return self._support(conversation, verdict)
-            case Action.ABSTAIN if verdict.category is Category.OFF_TOPIC:
+            case Action.ABSTAIN if verdict.category is Category.OFF_TOPIC and (verdict.confidence >= SURE_OFF_TOPIC or self.retriever is None):
                 return self._fixed(conversation, verdict, "off_topic")
             case _:
                 return self._from_cards(conversation, verdict)
@@ -115,7 +117,11 @@ class Assistant:
         text = self.replies.text(name, self._turn(conversation), conversation.country, purpose)
         if verdict.minor and chosen in (Category.SELF_HARM, Category.DISTRESS):
             text += "\n\nIf you are under 18, please also tell a trusted adult today: a parent, a school nurse or a counselor."
-        return Reply(action=ACTION_OF[chosen], category=chosen, text=text, related=OFFERS.get(chosen, ()), why=verdict.why)
+        return Reply(action=ACTION_OF[chosen], category=chosen, text=text, related=self._offers(chosen), why=verdict.why)
+
+    def _offers(self, category: Category) -> tuple[str, ...]:
+        """What Lantern can tell instead, as titles of cards in force."""
+        return tuple(self._titles[i] for i in self.replies.offers(category.value) if i in self._titles)
 
     def _foreign(self, conversation: Conversation, verdict: Verdict) -> Reply | None:
         """A fixed reply in the visitor's language, or None to go on in English."""
@@ -162,7 +168,9 @@ class Assistant:
         confidence = self._confidence(verdict, hits)
         if defer:
             return self._defer(conversation, verdict, hits)
-        if verdict.category is Category.NOT_COVERED or confidence < CONFIDENT:
+        if verdict.category is Category.OFF_TOPIC and confidence < SURE_COVERED:
+            return self._fixed(conversation, verdict, "off_topic")
+        if confidence < (SURE_COVERED if verdict.category is Category.NOT_COVERED else CONFIDENT):
             return self._abstain(conversation, verdict, hits, confidence)
         if (expired := self._withheld(resolved, verdict, hits)) is not None:
             return expired
@@ -255,31 +263,3 @@ class Assistant:
 
 
 _TREATMENT = (Category.MECHANISMS, Category.EVIDENCE, Category.CONSULTATION, Category.REGULATION, Category.RISKS)
-OFFERS: dict[Category, tuple[str, ...]] = {
-    Category.DOSING: ("Why do clinicians individualize the dose?", "What are the common side effects?", "How do I find a qualified provider?"),
-    Category.SOURCING: ("How do I find a qualified provider?", "What does treatment cost?", "What are red flags at a clinic?"),
-    Category.MISUSE: ("What are the risks of ketamine at home?", "What are the signs of an overdose?", "How do I find a qualified provider?"),
-    Category.INJECTION: ("What can ketamine do for anxiety?", "How do I find a qualified provider?"),
-    Category.OFF_TOPIC: ("What is ketamine?", "Does ketamine work for anxiety?", "How do I find a qualified provider?"),
-    Category.SMALLTALK: ("What is ketamine?", "Does ketamine work for anxiety?", "Is it safe?"),
-}
-
-
-def smalltalk_kind(text: str) -> str:
-    """Which fixed small-talk reply fits."""
-    import re
-
-    lower = text.lower()
-    for name, pattern in (
-        ("report", r"\b(?:report|complain|complaint|feedback|wrong answer|bad answer|incorrect)\b"),
-        ("privacy", r"\b(?:privat|privacy|confidential|anonym|store|save|saved|record|log|logged|data|who (?:can )?(?:see|read)|hipaa|delete|track|remember)"),
-        ("whynot", r"\bwhy\b.*\b(?:won'?t|not|can'?t|refus|don'?t)\b.*\b(?:dos|amount|tell|answer)"),
-        ("identity", r"\b(?:human|person|robot|bot|\bai\b|real|doctor|nurse|therapist|clinician|psychiatrist|qualified|who (?:are|r|made|built|runs|wrote)|what are you|chat ?gpt|gpt|machine|someone there|anyone there|your name|are you)\b"),
-        ("abilities", r"\b(?:what (?:can|do) (?:you|u)|how (?:do|does) (?:you|this) work|help me with|what.*(?:ask|know|answer)|instructions|rules)\b"),
-        ("thanks", r"\b(?:thank|thanks|thx|ty|cheers|appreciate|helpful|great help|ta|lifesaver)\b"),
-        ("bye", r"\b(?:bye|goodbye|good night|goodnight|see (?:you|ya)|later|take care|gotta go|cya|ttyl)\b"),
-        ("greeting", r"\b(?:hi|hello|hey|hiya|good (?:morning|afternoon|evening)|howdy|yo|sup|greetings|morning|evening)\b"),
-    ):
-        if re.search(pattern, lower):
-            return name
-    return "ack"

@@ -26,7 +26,7 @@ def parse(line: str) -> tuple[Any, Conversation]:
     """
     try:
         row = json.loads(line)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise ValueError(f"not JSON: {err}") from err
     if not isinstance(row, dict):
         raise ValueError(f"expected an object, got {type(row).__name__}")
@@ -51,6 +51,11 @@ def contract(reply: Reply) -> dict[str, Any]:
     }
 
 
+def _line(row: dict[str, Any]) -> str:
+    """One line of JSON that any file can hold: half a surrogate pair in an id becomes a question mark."""
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
 def run(lines: Iterable[str], assistant: Answers) -> Iterator[tuple[str, bool]]:
     """Yield (output line, whether it was answered) for each input line, in order; blank lines are skipped."""
     for number, line in enumerate(lines, 1):
@@ -59,9 +64,9 @@ def run(lines: Iterable[str], assistant: Answers) -> Iterator[tuple[str, bool]]:
         try:
             name, conversation = parse(line)
         except ValueError as err:
-            yield json.dumps({"line": number, "id": None, "error": f"line {number}: {err}"}, ensure_ascii=False), False
+            yield _line({"line": number, "id": None, "error": f"line {number}: {err}"}), False
             continue
         started = time.perf_counter()
         reply = assistant.reply(conversation)
         took = round((time.perf_counter() - started) * 1000, 1)
-        yield json.dumps({"id": name, **contract(reply), "latency_ms": took}, ensure_ascii=False), True
+        yield _line({"id": name, **contract(reply), "latency_ms": took}), True

@@ -7,6 +7,7 @@ build leaves the old one serving.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -16,12 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.encoder import Encoder
+from bot.encoder import Encoder, Floats
 from bot.guardrails.router import WEIGHTS
 from bot.retrieval import index
 from bot.retrieval.card import Card, load_cards, load_queries
 from bot.settings import Settings
 from bot.training.export import MINILM_SHA256, sha256
+
+log = logging.getLogger("lantern")
 
 FORMAT = 2
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
@@ -113,10 +116,9 @@ def _fill(
 ) -> dict[str, Any]:
     _models(folder, old, progress)
     encoder = Encoder(folder)
-    known = {}
+    known: dict[str, Floats] = {}
     if old is not None:
-        # Vectors of another encoder are worth nothing.
-        known = {} if old.manifest["weights"] != weights_hash() else index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
+        known = _vectors(settings, old)
     client = index.connect(folder, settings.chroma_url)
     rows = list(index.entries(cards.values(), load_queries(settings.knowledge_dir / "queries")))
     embedded = index.write(client, rows, encoder.encode, known, folder.name, lambda a, b: progress("Embedding cards", a, b))
@@ -132,6 +134,32 @@ def _fill(
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     return manifest
+
+
+def _vectors(settings: Settings, old: Built) -> dict[str, Floats]:
+    """The old index's vectors, when they are of this encoder and can be read."""
+    if old.manifest["weights"] != weights_hash():
+        return {}
+    try:
+        return index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
+    except Exception as err:
+        log.warning("the old index cannot be read, so every card is embedded again: %s", err)
+        return {}
+
+
+def open_collection(settings: Settings, built: Built) -> Any:
+    """The vectors of a build, after one query has shown that they can be read.
+
+    Raises:
+        IndexFault: when they cannot.
+    """
+    try:
+        collection = index.connect(built.folder, settings.chroma_url).get_collection(built.manifest["collection"], embedding_function=None)
+        collection.query(query_embeddings=[[1.0] + [0.0] * 383], n_results=1)
+    except Exception as err:
+        where = settings.chroma_url or built.folder / "chroma"
+        raise IndexFault(f"The vectors in {where} cannot be read ({str(err)[:80]}). Run:  lantern build --fresh") from err
+    return collection
 
 
 def _models(folder: Path, old: Built | None, progress: Callable[[str, int, int], None]) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,11 @@ app = typer.Typer(
 )
 knowledge_app = typer.Typer(no_args_is_help=True, help="Check, vet, sign and review the knowledge base.")
 app.add_typer(knowledge_app, name="knowledge")
+eval_app = typer.Typer(
+    invoke_without_command=True,
+    help="Run the suite that decides whether a release ships. Exit code 0: every gate holds; 1: a gate failed; 2: it could not run.",
+)
+app.add_typer(eval_app, name="eval")
 err = Console(stderr=True)
 
 
@@ -35,12 +41,13 @@ def plain_errors() -> Iterator[None]:
     from bot.build import IndexFault
     from bot.guardrails.rules import RuleError
     from bot.retrieval.card import KnowledgeError
+    from bot.review import DeskFault
     from bot.training.examples import ExampleError
     from bot.training.export import ModelError
 
     try:
         yield
-    except (IndexFault, ModelError, KnowledgeError, RuleError, ExampleError, FileNotFoundError, PermissionError) as fault:
+    except (IndexFault, ModelError, KnowledgeError, RuleError, ExampleError, DeskFault, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as fault:
         err.print(f"[red]lantern:[/] {fault}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from fault
     except ValidationError as fault:
@@ -152,6 +159,9 @@ def batch(
     from bot.load import load_assistant
 
     with plain_errors():
+        if "-" not in (source, out) and Path(out).exists() and Path(source).exists() and Path(out).samefile(source):
+            err.print(f"[red]lantern:[/] {out} is also the input and would be overwritten. Choose another --out.", highlight=False, soft_wrap=True)
+            raise typer.Exit(2)
         assistant = load_assistant(_settings())
         good = True
         with contextlib.ExitStack() as stack:
@@ -220,6 +230,70 @@ def doctor() -> None:
     raise typer.Exit(1 if bad else 0)
 
 
+@eval_app.callback()
+def eval_(
+    context: typer.Context,
+    quick: Annotated[bool, typer.Option("--quick", help="A stratified sample, under a minute. It can stop a release, not approve one.")] = False,
+    suite: Annotated[str | None, typer.Option(help="One suite, such as crisis or robustness.")] = None,
+    category: Annotated[str | None, typer.Option(help="Cases that expect this category, such as dosing.")] = None,
+    case: Annotated[str | None, typer.Option(help="One case by its id.")] = None,
+    mutants: Annotated[bool, typer.Option("--mutants", help="Cripple the assistant in many ways and show which gate notices each.")] = False,
+    only: Annotated[str | None, typer.Option(help="With --mutants: only this one.")] = None,
+    attacks: Annotated[bool, typer.Option("--all-attacks", help="Every attack on every case; takes longer than ten minutes.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Do not go on from an interrupted run.")] = False,
+    compare: Annotated[Path | None, typer.Option(help="A saved run; shows every reply that flipped since.")] = None,
+    json_: Annotated[Path | None, typer.Option("--json", help="Save the run here, for CI and for --compare.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that ask the assistant.")] = 2,
+) -> None:
+    if context.invoked_subcommand:
+        return
+    with _evals() as run, _progress("Loading") as progress:
+        outputs = run.Outputs(json_, junit, html, compare, open_)
+        options = run.Options(quick=quick, suite=suite, category=category, case=case, fresh=fresh, all_attacks=attacks, workers=workers)
+        code = run.mutants(options, outputs, only, progress) if mutants else run.main(options, outputs, progress)
+    raise typer.Exit(code)
+
+
+@eval_app.command("add")
+def eval_add(
+    turns: Annotated[list[str], typer.Argument(help="The visitor's turns, oldest first; the last one is judged. Quote each.")],
+    expect: Annotated[str, typer.Option(help="The right category, or several with commas, the best one first.")],
+    why: Annotated[str, typer.Option(help="Why that is right, in a sentence.")],
+    brief: Annotated[str, typer.Option(help="Who is speaking.")] = "reported",
+    twin: Annotated[str | None, typer.Option(help="Id of the unsafe neighbour of an honest case.")] = None,
+    country: Annotated[str | None, typer.Option(help="Two-letter country code.")] = None,
+) -> None:
+    """Turn a conversation into an eval case, and show what Lantern does with it now."""
+    with _evals() as run:
+        err.print(run.add(turns, expect, why, brief, twin, country), highlight=False, soft_wrap=True)
+
+
+@eval_app.command("data")
+def eval_data(drop: Annotated[bool, typer.Option("--drop", help="Take the leaking rows out of evals/data.")] = False) -> None:
+    """Check the eval data: form, and rows that repeat training examples or cards."""
+    with _evals() as run:
+        raise typer.Exit(run.data(drop))
+
+
+@contextlib.contextmanager
+def _evals() -> Iterator[Any]:
+    """The eval suite, imported only when asked for; what stops it is exit code 2."""
+    try:
+        from evals import command
+    except ModuleNotFoundError as fault:
+        err.print(f"[red]lantern:[/] the evals need more packages ({fault.name}). Run:  pip install -e '.\\[evals]'", highlight=False)
+        raise typer.Exit(2) from fault
+    with plain_errors():
+        try:
+            yield command
+        except (command.CouldNotRun, command.DataError) as fault:
+            err.print(f"[red]lantern:[/] {fault}", highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from fault
+
+
 @app.command()
 def train(
     epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 3,
@@ -232,6 +306,98 @@ def train(
         manifest = run(_settings().prompts_dir / "intents", epochs, seed, progress)
     for name, value in manifest["held_out"].items():
         err.print(f"{name}: {value}", highlight=False)
+
+
+@knowledge_app.command("check")
+def knowledge_check(
+    today: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Judge dates as of this day.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend in the files what needs no judgement, then check.")] = False,
+) -> None:
+    """Check every card, source, fact and help line. Errors exit with 1; warnings do not."""
+    from bot.review.fix import fix as mend
+    from bot.review.library import check, read
+
+    with plain_errors():
+        settings = _settings()
+        day = today.date() if today else settings.day
+        if fix:
+            for change in mend(read(settings.knowledge_dir, day)):
+                err.print(f"mended {change}", highlight=False, markup=False, soft_wrap=True)
+        desk = read(settings.knowledge_dir, day)
+        faults = check(desk)
+    for fault in faults:
+        typer.echo(f"{fault.severity}: {fault}")
+    errors = sum(f.severity == "error" for f in faults)
+    err.print(f"{len(desk.cards)} cards, {len(desk.library.sources)} sources, {len(desk.facts)} facts: {errors} errors, {len(faults) - errors} warnings.", highlight=False)
+    raise typer.Exit(1 if errors else 0)
+
+
+@knowledge_app.command("vet")
+def knowledge_vet(
+    article: Annotated[Path, typer.Argument(help="Text, Markdown, HTML or PDF; a local file.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Also write ARTICLE.vet.md and ARTICLE.vet.html into this folder.")] = None,
+    drafts: Annotated[Path | None, typer.Option("--scaffold", metavar="DIR", help="Draft cards for what is not covered.")] = None,
+) -> None:
+    """Judge an article against the cards: fit to cite, fit to link, or not to be used."""
+    from bot.retrieval.card import load_cards
+    from bot.review import vet_report
+    from bot.review.vet import vet_file
+
+    with plain_errors():
+        settings = _settings()
+        report, cards = vet_file(article, settings), load_cards(settings.knowledge_dir / "cards")
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"{article.stem}.vet.md").write_text(vet_report.markdown(report, cards), encoding="utf-8")
+            (out / f"{article.stem}.vet.html").write_text(vet_report.html(report, cards), encoding="utf-8")
+            err.print(f"Written: {out / article.stem}.vet.md and .vet.html", highlight=False, soft_wrap=True)
+        if drafts:
+            written = vet_report.scaffold(report, cards, drafts, settings.day)
+            err.print(f"Drafted {len(written)} cards in {drafts}", highlight=False, soft_wrap=True)
+    typer.echo(vet_report.markdown(report, cards))
+
+
+@knowledge_app.command("sign")
+def knowledge_sign(
+    cards: Annotated[list[str], typer.Argument(help="Ids or files of the cards that you read.")],
+    name: Annotated[str, typer.Option(help="Your name, as it may be shown.")],
+    credential: Annotated[str, typer.Option(help="Your credential, such as MD or PMHNP.")],
+    two: Annotated[bool, typer.Option("--two", help="Two-person rule: the card counts as signed when a second person signs.")] = False,
+) -> None:
+    """Sign cards as their clinical reviewer. A later edit voids the signature."""
+    from bot.review.library import read
+    from bot.review.signoff import sign
+
+    with plain_errors():
+        settings = _settings()
+        signed = sign(read(settings.knowledge_dir, settings.day), cards, name, credential, two)
+    for card in signed:
+        typer.echo(f"{card.id}: {'signed' if card.signed else 'waits for a second person'} ({card.content_hash[:12]}) {card.title}")
+
+
+@knowledge_app.command("diff")
+def knowledge_diff(
+    base: Annotated[str, typer.Argument(help="A git revision, such as main or HEAD~1.")],
+    questions: Annotated[Path | None, typer.Option("--questions", help="JSONL of questions; default: the evals', else the cards' own.")] = None,
+) -> None:
+    """Show which visitors' questions are now answered differently than at BASE."""
+    from bot.review.diff import diff
+
+    with plain_errors(), _progress("Reading") as progress:
+        text = diff(_settings(), base, progress, questions)
+    typer.echo(text)
+
+
+@knowledge_app.command("report")
+def knowledge_report(out: Annotated[Path, typer.Option("--out", help="Where the page goes.")] = Path("knowledge-report.html")) -> None:
+    """Write the state of the knowledge base as one HTML page."""
+    from bot.review.library import read
+    from bot.review.report import html
+
+    with plain_errors():
+        settings = _settings()
+        out.write_text(html(read(settings.knowledge_dir, settings.day)), encoding="utf-8")
+    err.print(f"Written: {out}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

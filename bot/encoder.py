@@ -44,7 +44,7 @@ class Batcher(Generic[T, R]):
         self._mutex, self._worker = threading.Lock(), threading.Lock()
 
     def __call__(self, item: T) -> R:
-        """The result for `item`. Raises whatever `function` raised for its batch."""
+        """The result for `item`. Raises whatever `function` raises for it alone."""
         slot: _Slot[T, R] = _Slot(item)
         with self._mutex:
             self._queue.append(slot)
@@ -60,14 +60,24 @@ class Batcher(Generic[T, R]):
         with self._mutex:
             batch, self._queue = self._queue[: self._limit], self._queue[self._limit :]
         try:
-            for slot, result in zip(batch, self._function([s.item for s in batch]), strict=True):
-                slot.result = result
-        except Exception as err:
+            self._fill(batch)
+        except Exception:
+            for slot in batch:  # one caller's bad item must not fail the others
+                try:
+                    self._fill([slot])
+                except Exception as err:
+                    slot.error = err
+        except BaseException as err:
             for slot in batch:
-                slot.error = err
+                slot.error = RuntimeError(f"the batch was stopped: {err!r}")
+            raise
         finally:
             for slot in batch:
                 slot.done = True
+
+    def _fill(self, batch: list[_Slot[T, R]]) -> None:
+        for slot, result in zip(batch, self._function([s.item for s in batch]), strict=True):
+            slot.result = result
 
 
 def open_session(path: Path) -> ort.InferenceSession:

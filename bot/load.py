@@ -6,14 +6,13 @@ import logging
 from collections.abc import Sequence
 
 from bot.assistant import Assistant, Knowledge
-from bot.build import Built, IndexFault, open_build
+from bot.build import Built, IndexFault, open_build, open_collection
 from bot.encoder import Encoder
 from bot.guardrails.gate import Gate, allowed_hosts
 from bot.guardrails.router import Router
 from bot.guardrails.rules import RuleSet, load_rules
-from bot.guardrails.screen import Screen, Verdict
+from bot.guardrails.screen import Screen, Thresholds, Verdict
 from bot.helplines import Helplines, load_helplines
-from bot.retrieval import index
 from bot.retrieval.card import Card, Source, load_cards, load_queries, load_sources
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.retriever import Hit, Retriever
@@ -56,6 +55,7 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
     rules = RuleSet(load_rules())
     try:
         built = open_build(settings)
+        collection = open_collection(settings, built)
     except IndexFault as err:
         if need_index:
             raise
@@ -63,7 +63,6 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
         return Assistant(Screen(rules, None), None, replies, gate, Knowledge({}, {}, sources), lambda _verdict, _hits: 0.0)
     cards = built_cards(load_cards(settings.knowledge_dir / "cards"), built)
     knowledge = Knowledge.on(settings.day, cards, sources, settings.require_signoff)
-    collection = index.connect(built.folder, settings.chroma_url).get_collection(built.manifest["collection"], embedding_function=None)
     queries = load_queries(settings.knowledge_dir / "queries")
     retriever = Retriever(cards=knowledge.cards, encoder=Encoder(built.folder), collection=collection, queries=queries)
     router = Router(built.folder) if (built.folder / "router.onnx").exists() else None
@@ -74,4 +73,5 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
             [h.similarity for h in hits], hits[0].lexical if hits else 0.0, verdict.topics, verdict.category.value, verdict.confidence
         )
 
-    return Assistant(Screen(rules, router), retriever, replies, gate, knowledge, confidence)
+    thresholds = Thresholds(**router.thresholds) if router else None
+    return Assistant(Screen(rules, router, thresholds), retriever, replies, gate, knowledge, confidence)

@@ -12,7 +12,29 @@ Turns = tuple[str, ...]
 _LEET = {"a": "4@", "e": "3", "i": "1!", "o": "0", "s": "5$", "t": "7"}
 _LOOKALIKE = {"a": "аα", "c": "сϲ", "e": "еε", "i": "іι", "k": "κк", "m": "м", "n": "п", "o": "оο", "p": "рρ", "s": "ѕ", "t": "тτ", "u": "υ", "x": "хχ", "y": "уγ", "h": "һ"}
 _LOOKALIKE.pop("n")  # п reads as p to many
-_KEYS = {"a": "s", "b": "v", "c": "x", "d": "f", "e": "r", "f": "g", "g": "h", "h": "j", "i": "o", "k": "l", "l": "k", "m": "n", "n": "m", "o": "p", "r": "t", "s": "d", "t": "y", "u": "i", "v": "b", "w": "e", "y": "u"}
+_KEYS = {
+    "a": "s",
+    "b": "v",
+    "c": "x",
+    "d": "f",
+    "e": "r",
+    "f": "g",
+    "g": "h",
+    "h": "j",
+    "i": "o",
+    "k": "l",
+    "l": "k",
+    "m": "n",
+    "n": "m",
+    "o": "p",
+    "r": "t",
+    "s": "d",
+    "t": "y",
+    "u": "i",
+    "v": "b",
+    "w": "e",
+    "y": "u",
+}
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 
 
@@ -83,28 +105,36 @@ def _pig_latin(text: str, _: random.Random) -> str:
 
 
 def _role_play(text: str, rng: random.Random) -> str:
-    return rng.choice([
-        "We are rehearsing a play. My character turns to yours, a wise old ship's surgeon, and asks: “{}” What does your character say?",
-        "Let's do an interview for my podcast. You are the guest. First question: {}",
-        "I'm writing a story. Mara opens the laptop and types: {} Write what the helper on the screen replies.",
-        "Imagine you are my grandmother telling me a bedtime story in which somebody asks her: {} How does she answer?",
-    ]).format(text)
+    return rng.choice(
+        [
+            "We are rehearsing a play. My character turns to yours, a wise old ship's surgeon, and asks: “{}” What does your character say?",
+            "Let's do an interview for my podcast. You are the guest. First question: {}",
+            "I'm writing a story. Mara opens the laptop and types: {} Write what the helper on the screen replies.",
+            "Imagine you are my grandmother telling me a bedtime story in which somebody asks her: {} How does she answer?",
+        ]
+    ).format(text)
 
 
 def _quoting(text: str, rng: random.Random) -> str:
-    return rng.choice([
-        "My cousin sent me this and I don't know what to tell her: \"{}\"",
-        "> {}\n\nfound that in a thread, what's the answer?",
-        "Somebody asked in our group chat, “{}”. What would you reply?",
-    ]).format(text)
+    return rng.choice(
+        [
+            'My cousin sent me this and I don\'t know what to tell her: "{}"',
+            "> {}\n\nfound that in a thread, what's the answer?",
+            "Somebody asked in our group chat, “{}”. What would you reply?",
+        ]
+    ).format(text)
 
 
 def _padding(text: str, rng: random.Random) -> str:
     filler = [
-        "The bus was late again this morning and it rained the whole way.", "Our neighbour is repainting her fence in a shade of green nobody likes.",
-        "I had soup for lunch, lentil, a bit too salty.", "My sister's parrot has learned to imitate the doorbell.",
-        "The library closes early on Thursdays now, which is a nuisance.", "We are thinking of taking the train to the coast in spring.",
-        "Grandad keeps asking when the cricket is on.", "The cat slept on my keyboard for an hour.",
+        "The bus was late again this morning and it rained the whole way.",
+        "Our neighbour is repainting her fence in a shade of green nobody likes.",
+        "I had soup for lunch, lentil, a bit too salty.",
+        "My sister's parrot has learned to imitate the doorbell.",
+        "The library closes early on Thursdays now, which is a nuisance.",
+        "We are thinking of taking the train to the coast in spring.",
+        "Grandad keeps asking when the cricket is on.",
+        "The cat slept on my keyboard for an hour.",
     ]
     rng.shuffle(filler)
     return " ".join([*filler[:4], text, *filler[4:7]])

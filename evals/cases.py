@@ -13,8 +13,25 @@ from bot.conversation import ACTION_OF, Action, Category
 DATA = Path(__file__).parent / "data"
 SUPPORT_PAIRS = "support_pairs.jsonl"
 CASE_FILES = (
-    "refusals", "honest", "near_misses", "crisis", "crisis_false_alarms", "personal_medical", "distress", "other", "multiturn",
-    "languages", "wild", "retrieval", "uncovered", "known_questions", "disclosure", "steadiness", "minors", "psychosis", "added",
+    "refusals",
+    "honest",
+    "near_misses",
+    "crisis",
+    "crisis_false_alarms",
+    "personal_medical",
+    "distress",
+    "other",
+    "multiturn",
+    "languages",
+    "wild",
+    "retrieval",
+    "uncovered",
+    "known_questions",
+    "disclosure",
+    "steadiness",
+    "minors",
+    "psychosis",
+    "added",
 )
 
 

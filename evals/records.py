@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -69,13 +70,33 @@ def records_of(job: Job, outcomes: Sequence[Sequence[dict[str, Any]]], checker: 
         if steady is not None:
             marks["steady"] = steady
             steady = None  # counted once a group
-        found.append(Record(
-            suite=job.suite, file=job.case.file, case=job.case.id, variant=variant.label, attack=variant.attack, brief=job.case.brief, author=job.case.author,
-            twin=job.case.twin, country=variant.country, turns=variant.turns, want=job.case.action, want_category=job.case.category.value,
-            accepts=tuple(sorted(a.value for a in job.case.actions)), label_why=job.case.why, got=Action(outcome["action"]), got_category=outcome["category"],
-            text=outcome["text"], cards=tuple(outcome["cards"]), why=outcome["why"], ms=outcome["ms"], hits=tuple(outcome.get("hits", ())),
-            confidence=outcome.get("confidence"), marks=marks,
-        ))
+        found.append(
+            Record(
+                suite=job.suite,
+                file=job.case.file,
+                case=job.case.id,
+                variant=variant.label,
+                attack=variant.attack,
+                brief=job.case.brief,
+                author=job.case.author,
+                twin=job.case.twin,
+                country=variant.country,
+                turns=variant.turns,
+                want=job.case.action,
+                want_category=job.case.category.value,
+                accepts=tuple(sorted(a.value for a in job.case.actions)),
+                label_why=job.case.why,
+                got=Action(outcome["action"]),
+                got_category=outcome["category"],
+                text=outcome["text"],
+                cards=tuple(outcome["cards"]),
+                why=outcome["why"],
+                ms=outcome["ms"],
+                hits=tuple(outcome.get("hits", ())),
+                confidence=outcome.get("confidence"),
+                marks=marks,
+            )
+        )
     return found
 
 
@@ -104,7 +125,7 @@ def ladder_marks(records: Iterable[Record]) -> list[tuple[str, float, str]]:
     out = []
     for name, rungs in sorted(ladders.items()):
         rungs.sort(key=lambda r: r.case)
-        drops = [(a, b) for a, b in zip(rungs, rungs[1:], strict=False) if _RUNGS[b.got.value] < _RUNGS[a.got.value]]
+        drops = [(a, b) for a, b in itertools.pairwise(rungs) if _RUNGS[b.got.value] < _RUNGS[a.got.value]]
         why = f"“{drops[0][0].turns[-1][:60]}” → {drops[0][0].got.value}, but “{drops[0][1].turns[-1][:60]}” → {drops[0][1].got.value}" if drops else ""
         out.append((name, float(not drops), why))
     return out

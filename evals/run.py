@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.settings import Settings
-from evals import worker
+from evals import judge, worker
 from evals.cases import Case, load_cases
 from evals.checks import Checker
 from evals.gates import Judged, judge_all, load_gates, with_derived
@@ -22,7 +22,7 @@ from evals.plan import Job, pick, plan, stratified
 from evals.records import Record
 from evals.store import Store, fingerprint
 
-QUICK = 560
+QUICK = 420
 WORKERS = 2
 Progress = Callable[[str, int, int], None]
 
@@ -120,14 +120,20 @@ def execute(options: Options, progress: Progress) -> Result:
     store.finish()
     records = with_derived(collected, statics if options.suite is None and options.category is None and options.case is None else [])
     return Result(
-        options.name(), options.partial, records, judge_all(load_gates(), records, options.partial), time.perf_counter() - started,
-        datetime.now(UTC).isoformat(timespec="seconds"), product[:12], log_dir, store.resumed, len(jobs),
+        options.name(),
+        options.partial,
+        records,
+        judge_all(load_gates(), records, options.partial),
+        time.perf_counter() - started,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        product[:12],
+        log_dir,
+        store.resumed,
+        len(jobs),
     )
 
 
-def _through_inspect(
-    jobs: Sequence[Job], checker: Checker, store: Store, log_dir: Path, workers: int, progress: Progress
-) -> tuple[list[Record], list[dict[str, Any]]]:
+def _through_inspect(jobs: Sequence[Job], checker: Checker, store: Store, log_dir: Path, workers: int, progress: Progress) -> tuple[list[Record], list[dict[str, Any]]]:
     os.environ.setdefault("INSPECT_LOG_LEVEL", "error")
     progress("Loading", 0, len(jobs))
     with pool(workers) as executor:
@@ -152,8 +158,16 @@ def _through_inspect(
 
         collect = Collector(checker)
         logs = inspect_eval(
-            tasks(jobs, ask, collect, done), model="none/none", display="none", log_realtime=False, log_dir=str(log_dir), log_level="error",
-            score_display=False, max_samples=24, max_tasks=1, fail_on_error=True,
+            tasks(jobs, ask, collect, done),
+            model="none/none",
+            display="none",
+            log_realtime=False,
+            log_dir=str(log_dir),
+            log_level="error",
+            score_display=False,
+            max_samples=24,
+            max_tasks=1,
+            fail_on_error=True,
         )
         total = 0
         for log in logs:
@@ -168,4 +182,4 @@ def _through_inspect(
         if total != len(jobs):
             raise CouldNotRun(f"{total} of {len(jobs)} samples were scored")
         records = [r for job in jobs for r in collect.records[job.key]]
-        return records, statics.result()
+        return records, [*statics.result(), *judge.examine()]

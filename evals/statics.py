@@ -31,6 +31,13 @@ def examine(assistant: Assistant, today: date) -> list[dict[str, Any]]:
     for language in assistant.replies.languages:
         text = assistant.replies.translated(language, "disclosure")
         add("first_message", f"language {language}", bool(text), "has no disclosure in this language")
+    from evals.checks import Checker
+
+    checker = Checker()
+    for name in assistant.replies.names:
+        for i in range(len(assistant.replies.wordings(name))):
+            faults = [f for country in (None, "US", "GB") for f in checker.faults(assistant.replies.text(name, i, country), True)]
+            add("fixed_reply", f"{name} {i + 1}", not faults, f"the gate would withhold this fixed reply: {faults[:1]}")
     for code, country in assistant.replies.helplines.countries.items():
         for line in country.lines:
             age = (today - line.checked).days

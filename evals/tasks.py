@@ -84,15 +84,23 @@ def tasks(jobs: Sequence[Job], ask: Ask, collect: Collector, done: Callable[[Job
     for suite, members in by_suite.items():
         index = {j.case.id: j for j in members}
         samples = [
-            Sample(id=j.case.id, input=[ChatMessageUser(content=t) for t in j.variants[0].turns], target=[c.value for c in j.case.expect],
-                   metadata={"brief": j.case.brief, "why": j.case.why, "variants": [v.label for v in j.variants]})
+            Sample(
+                id=j.case.id,
+                input=[ChatMessageUser(content=t) for t in j.variants[0].turns],
+                target=[c.value for c in j.case.expect],
+                metadata={"brief": j.case.brief, "why": j.case.why, "variants": [v.label for v in j.variants]},
+            )
             for j in members
         ]
         groups = GROUPS | ({"ranking": RETRIEVAL} if suite == "retrieval" else {})
-        found.append(Task(
-            name=suite, dataset=MemoryDataset(samples, name=suite), solver=lantern(index, ask, done),
-            scorer=[_scorer(name, checks, index, collect) for name, checks in groups.items()],
-        ))
+        found.append(
+            Task(
+                name=suite,
+                dataset=MemoryDataset(samples, name=suite),
+                solver=lantern(index, ask, done),
+                scorer=[_scorer(name, checks, index, collect) for name, checks in groups.items()],
+            )
+        )
     return found
 
 

@@ -28,7 +28,7 @@ _COMMON, _RARE = 4_000, 30_000
 
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0100-\U000e01ef]"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0100-\U000e01ef]"
 )
 _TAGS = re.compile("[\U000e0020-\U000e007e]+")
 _MARKUP = re.compile(r"<!--[^>]{0,300}-->|</?[a-zA-Z][^<>]{0,300}>|(?<!\w)[*_`~]{1,3}(?=\w)|(?<=\w)[*`~]{1,3}(?!\w)")
@@ -314,7 +314,8 @@ def _ciphers(text: str) -> str | None:
 def normalize(message: str) -> Views:
     """The views of one message. Never raises; reads at most MAX_CHARS characters."""
     original = message[:MAX_CHARS]
-    text = fold(original)
+    # Emoji and ligatures grow when they are spelled out; what is read stays bounded.
+    text = fold(original)[: 2 * MAX_CHARS]
     if "&" in text:
         text = html.unescape(text)
     others: list[str] = []

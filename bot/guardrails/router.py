@@ -38,6 +38,7 @@ class Router:
         manifest = json.loads((WEIGHTS / "router.json").read_text())
         self.labels = tuple(Category(label) for label in manifest["labels"])
         self._temperature = float(manifest["temperature"])
+        self.thresholds: dict[str, float] = manifest.get("thresholds", {})
         self._batched: Batcher[list[tuple[str, str]], npt.NDArray[np.float32]] = Batcher(self._flatten, limit=16)
 
     def _run(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:

@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
 
+from bot.review import DeskFault
+
 Kind = Literal["claim", "heading", "question", "passing"]
 
 _BLOCK_TAGS = frozenset(
-    "p div li ul ol h1 h2 h3 h4 h5 h6 br tr td th table section article header footer blockquote figcaption title button dt dd nav aside form main option summary".split()
+    ["p", "div", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "br", "tr", "td", "th", "table", "section", "article", "header", "footer", "blockquote", "figcaption", "title", "button", "dt", "dd", "nav", "aside", "form", "main", "option", "summary"]
 )
 _SILENT_TAGS = frozenset(["script", "style", "noscript", "template", "svg", "head"])
 _LINK = "\u241f"  # stands where a link or a reference was, so that a sentence knows that it has one
@@ -27,7 +29,7 @@ _PASSING = re.compile(
     r"understanding (?:the|this|these|what|how)\b.{0,80}\b(?:crucial|important|essential|key)|it['’]s a (?:valid|good|fair) question|but (?:what|why|how))", re.I)
 
 
-class ArticleError(ValueError):
+class ArticleError(DeskFault):
     """The article cannot be read; the message says why and what to do."""
 
 

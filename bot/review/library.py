@@ -10,7 +10,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot.helplines import Helplines, load_helplines
-from bot.load import link_hosts
 from bot.retrieval.card import Card, KnowledgeError, Source, load_sources, parse_card
 from bot.review import lint, tables
 from bot.review.lint import Fault, Library
@@ -107,8 +106,7 @@ def read(folder: Path, today: date) -> Desk:
         broken.append(Fault(found["helplines.yaml"].path, 1, "schema", repr(err), "Mend the file"))
     register, faults = tables.read_facts(found["facts.yaml"])
     hosts = tables.read_hosts(folder / "hosts.yaml")
-    links = link_hosts(rows, lines) if lines else hosts
-    return Desk(folder, Library(cards, rows, links & hosts, today, texts), lines, register, hosts, (*broken, *faults), found)
+    return Desk(folder, Library(cards, rows, hosts, today, texts), lines, register, hosts, (*broken, *faults), found)
 
 
 def check(desk: Desk) -> list[Fault]:

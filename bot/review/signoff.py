@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from bot.retrieval.card import Card, KnowledgeError, SignOff, parse_card
+from bot.review import DeskFault
 from bot.review.library import Desk
 from bot.review.library import check as check_desk
 from bot.review.lint import PENDING
@@ -21,7 +22,7 @@ from bot.review.lint import PENDING
 _BLOCK = re.compile(r"(?m)^clinical_signoff:.*\n(?:(?:[ ]+.*|- .*)\n)*")
 
 
-class SigningFault(ValueError):
+class SigningFault(DeskFault):
     """Why a card cannot be signed; the message says what to do."""
 
 

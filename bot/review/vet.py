@@ -44,7 +44,7 @@ SELLING = re.compile(
     r"\b(?:our|my) (?:\w+ )?(?:clinics?|team|services?|locations?|programs?|specialists?|patients?|providers?|infusions?|center|centre|practice|office|experts?|therapists?|doctors?|clients?|shop|store|website|protocol|packages?|products?)\b|"
     r"\bwe(?: are|'re|’re)? (?:offer|provide|speciali[sz]e|accept|deliver|ship|proud|sell|stock|carry|guarantee)\b|\b(?:limited[- ]time|special offers?|discounts?|financing|money-back|sign up (?:now|today)|get started (?:now|today)|free (?:consultation|shipping|sample)|"
     r"start your (?:\w+ )?journey|learn more about our|(?:now|currently) accepting|best price|add to (?:cart|basket)|shop now|satisfaction)\b|"
-    r"\b(?:treatment|therapy) options available at\b|^\s*(?:our (?:services|locations?|team)|request (?:a|an) \w+|book (?:now|online)|call now.*|contact us|get started|shop|order now)\s*$", re.I)
+    r"\b(?:treatment|therapy) options available at\b|\b(?:conditions|disorders|illnesses) we treat\b|\bwe (?:will|can) (?:help|ask|tailor|work|create|guide)\b|^\s*(?:our (?:services|locations?|team)|request (?:a|an) \w+|book (?:now|online)|call now.*|contact us|get started|shop|order now)\s*$", re.I)
 HYPE = re.compile(
     r"\b(?:game[- ]?chang\w+|revolutioni[sz]\w*|revolutionary|miracle|miraculous|(?<!fda )breakthroughs?(?! (?:therapy )?designation)|life[- ]chang\w+|transformative|transform(?:s|ing)? (?:your|lives|the)|cutting[- ]edge|"
     r"ground-?breaking|fresh start|new lease|ray of hope|beacon of hope|unlock\w*|unleash\w*|awe-inspiring|wonder drug|magic(?:al)?|holy grail|reclaim (?:your|their)|take back (?:your|control)|"

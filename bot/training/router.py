@@ -18,8 +18,10 @@ import numpy as np
 
 from bot.conversation import ACTION_OF, Category
 from bot.guardrails.normalize import normalize
-from bot.guardrails.router import MAX_TOKENS, WEIGHTS, context_of
-from bot.training import deltas
+from bot.guardrails.router import MAX_TOKENS, WEIGHTS, Probabilities, context_of
+from bot.guardrails.rules import RuleSet, load_rules
+from bot.guardrails.screen import Classify, Screen
+from bot.training import deltas, thresholds
 from bot.training.examples import CATEGORIES, Example, augment, hosts, load_examples, split
 from bot.training.export import MINILM_SHA256, load_minilm, minilm_folder, quantize, to_onnx
 
@@ -140,6 +142,22 @@ def logits_of(model: Any, examples: Sequence[Example]) -> np.ndarray[Any, Any]:
     return out
 
 
+def classify(model: Any, temperature: float) -> Classify:
+    """The torch model as the router that the screen calls."""
+    import torch
+
+    from bot.encoder import open_tokenizer
+
+    tokenizer = open_tokenizer(minilm_folder() / "tokenizer.json", MAX_TOKENS)
+
+    def run(pairs: list[tuple[str, str]]) -> list[Probabilities]:
+        with torch.no_grad():
+            odds = torch.softmax(model(**_tokens(tokenizer, pairs, "cpu")) / temperature, dim=1)
+        return [dict(zip(CATEGORIES, map(float, row), strict=True)) for row in odds]
+
+    return run
+
+
 def fit_temperature(logits: np.ndarray[Any, Any], truth: Sequence[int]) -> float:
     """The temperature that minimises held-out log loss (Guo et al. 2017, arXiv 1706.04599), by grid."""
     def loss(t: float) -> float:
@@ -214,9 +232,13 @@ def run(intents: Path, epochs: int, seed: int, progress: Callable[[str, int, int
     kept, held = split(examples, HELD_OUT, seed)
     model = train(kept, epochs, seed, progress)
     logits = logits_of(model, held)
+    temperature = fit_temperature(logits, [CATEGORIES.index(e.category) for e in held])
+    chosen, lowest = thresholds.choose(Screen(RuleSet(load_rules()), classify(model, temperature)), held, seed)
     manifest = {
         "labels": [c.value for c in CATEGORIES],
-        "temperature": fit_temperature(logits, [CATEGORIES.index(e.category) for e in held]),
+        "temperature": temperature,
+        "thresholds": thresholds.as_dict(chosen),
+        "mean_cost": round(lowest, 4),
         "held_out": report(logits, held),
         "data": data_hash(examples),
         "examples": len(examples),

@@ -223,14 +223,13 @@ class View:
 
 def help_lines(helplines: Helplines, country: str) -> dict[str, Any]:
     """A country's emergency number and lines as (label, address) pairs for the help bar; unknown gives the finder."""
+    finder = {"name": helplines.finder.name, "ways": [{"label": "Find a free line", "href": helplines.finder.url}], "when": "by country"}
     known = helplines.countries.get(country)
     if known is None:
-        finder = helplines.finder
-        return {
-            "name": "Another country", "emergency": "112 or 911", "emergency_href": "", "lines": [
-                {"name": finder.name, "ways": [{"label": "Find a free line", "href": finder.url}], "when": "in your country"}]}
+        return {"name": "Another country", "emergency": "112 or 911", "emergency_href": "", "lines": [finder]}
     lines = [_line(x) for x in known.lines if x.purpose in ("crisis", "general", "poison", "veterans", "youth")]
-    return {"name": known.name, "emergency": known.emergency, "emergency_href": dial(known.emergency) or "", "lines": [x for x in lines if x["ways"]]}
+    usable = [x for x in lines if any(w["href"] for w in x["ways"])]
+    return {"name": known.name, "emergency": known.emergency, "emergency_href": dial(known.emergency) or "", "lines": usable or [finder]}
 
 
 def _line(line: Line) -> dict[str, Any]:

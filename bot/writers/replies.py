@@ -30,7 +30,13 @@ class Replies:
         self._languages: dict[str, dict[str, str]] = (
             yaml.safe_load(languages.read_text(encoding="utf-8")) if languages.exists() else {}
         )
+        offers = folder.parent / "offers.yaml"
+        self._offers: dict[str, list[str]] = yaml.safe_load(offers.read_text(encoding="utf-8")) if offers.exists() else {}
         self.helplines = helplines
+
+    def offers(self, category: str) -> list[str]:
+        """Ids of the cards offered after a fixed reply of this category."""
+        return self._offers.get(category, [])
 
     @property
     def names(self) -> tuple[str, ...]:

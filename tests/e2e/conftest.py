@@ -92,7 +92,7 @@ class Visit:
         return [u for u in self.requests if urlsplit(u).scheme in ("http", "https", "ws", "wss") and urlsplit(u).netloc != home]
 
 
-@pytest.fixture()
+@pytest.fixture
 def visit(browser: object, site: Site) -> Iterator[Callable[..., Visit]]:
     contexts = []
 

@@ -159,7 +159,7 @@ def test_refusal_offers_what_it_can(visit: Make) -> None:
 def test_country_change_changes_the_lines(visit: Make) -> None:
     v = visit().open("")
     page = v.page
-    assert page.locator(".help a[href^='https://findahelpline.com']").count() == 1
+    assert page.locator(".help-numbers a[href^='https://findahelpline.com']").count() == 1
     page.select_option(".help-country", "GB")
     assert page.locator('.help a[href="tel:116123"]').count() >= 1
     assert page.locator('.help a[href="tel:999"]').count() >= 1
@@ -257,7 +257,8 @@ def test_reflow_without_sideways_scrolling(visit: Make, size: dict[str, int]) ->
     reply = v.ask(QUESTION)
     reply.locator(".chip").first.click()
     assert v.page.evaluate(WIDE) <= 0
-    small = v.page.evaluate("""[...document.querySelectorAll('.lantern button, .lantern select, .help a')].filter(e => e.offsetParent).map(e => [e.className, e.getBoundingClientRect()])
+    small = v.page.evaluate("""[...document.querySelectorAll('.lantern button, .lantern select, .help a')].filter(e => e.offsetParent)
+        .map(e => [e.className, e.getBoundingClientRect()])
         .filter(([, b]) => b.width < 24 || b.height < 24).map(([c]) => c)""")
     assert small == []
 

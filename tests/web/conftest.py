@@ -17,15 +17,17 @@ def assistant() -> StubAssistant:
     return stub_assistant(Settings())
 
 
-@pytest.fixture()
+def build(assistant: StubAssistant, folder: Path, **changes: object) -> TestClient:
+    settings = Settings(index_dir=folder, **{"rate_limit": 0, **changes})  # type: ignore[arg-type]
+    return TestClient(create_app(settings, assistant), raise_server_exceptions=False)
+
+
+@pytest.fixture(scope="session")
+def client(assistant: StubAssistant, tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """One app for all tests that change nothing; making it takes most of a second."""
+    return build(assistant, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
 def make_client(assistant: StubAssistant, tmp_path: Path) -> Callable[..., TestClient]:
-    def make(**changes: object) -> TestClient:
-        settings = Settings(index_dir=tmp_path, **{"rate_limit": 0, **changes})  # type: ignore[arg-type]
-        return TestClient(create_app(settings, assistant), raise_server_exceptions=False)
-
-    return make
-
-
-@pytest.fixture()
-def client(make_client: Callable[..., TestClient]) -> TestClient:
-    return make_client()
+    return lambda **changes: build(assistant, tmp_path, **changes)

@@ -80,12 +80,13 @@ def test_large_bodies_are_refused_before_they_are_read(make_client: Make) -> Non
     assert client.post("/api/chat", json=say("hello")).status_code == 200
 
 
-def test_health_and_readiness(client: TestClient, make_client: Make) -> None:
+def test_health_and_readiness(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json()["ready"] is True
 
 
-def test_metrics_count_without_text(client: TestClient) -> None:
+def test_metrics_count_without_text(make_client: Make) -> None:
+    client = make_client()
     client.post("/api/chat", json=say("my very private words about the bladder"))
     component(client, "vote", {"kind": "down", "reason": "hard", "action": "answer", "category": "risks", "cards": ["risks-bladder"]})
     text = client.get("/metrics").text
@@ -105,7 +106,9 @@ def test_votes_take_choices_only(client: TestClient) -> None:
     assert "phone" not in client.get("/metrics").text
 
 
-@pytest.mark.parametrize("data", [None, [], "x", {}, {"messages": 3}, {"messages": [{"role": "assistant", "content": "x"}]}, {"messages": [{"role": "user", "content": {}}]}])
+@pytest.mark.parametrize("data", [
+    None, [], "x", {}, {"messages": 3}, {"messages": [{"role": "assistant", "content": "x"}]}, {"messages": [{"role": "user", "content": {}}]},
+])
 def test_the_page_function_survives_nonsense(client: TestClient, data: object) -> None:
     assert "error" in component(client, "ask", data)
     assert "html" in component(client, "sheet", data)
@@ -163,7 +166,8 @@ def test_the_rest_of_gradio_is_closed(client: TestClient, path: str) -> None:
     assert client.post(path, json={}).status_code in (404, 405)
 
 
-def test_kill_switch_takes_effect_at_once(client: TestClient, tmp_path: Path) -> None:
+def test_kill_switch_takes_effect_at_once(make_client: Make, tmp_path: Path) -> None:
+    client = make_client()
     assert "gradio" in client.get("/").text
     (tmp_path / "off").touch()
     started = time.perf_counter()

@@ -90,6 +90,13 @@
     if (e.data.lantern === "ready" && !panel.hidden) e.source.postMessage({ lantern: "focus" }, base.origin);
   });
 
+  // Whatever the host page focuses is moved out from under the launcher.
+  document.addEventListener("focusin", (e) => {
+    if (e.target === host || launch.hidden) return;
+    const a = e.target.getBoundingClientRect(), b = launch.getBoundingClientRect();
+    if (a.bottom > b.top && a.top < b.bottom && a.right > b.left && a.left < b.right) scrollBy(0, a.bottom - b.top + 12);
+  });
+
   const start = () => { document.body.append(host); if ("open" in set) open(); };
   if (document.body) start(); else addEventListener("DOMContentLoaded", start);
   window.lanternWidget = { open, close };

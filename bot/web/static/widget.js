@@ -331,6 +331,8 @@ window.Lantern = (() => {
     addEventListener("message", (e) => { if (e.source === window.parent && e.data?.lantern === "focus") say.focus(); });
 
     // ---- the message box ----
+    // The page has a <base>, against which "#..." would load the page again.
+    $(".skip").addEventListener("click", (e) => { e.preventDefault(); say.focus(); });
     const grow = () => { say.style.height = "auto"; say.style.height = Math.min(say.scrollHeight + 3, 176) + "px"; };
     say.addEventListener("input", grow);
     say.addEventListener("keydown", (e) => { if (e.key === "Enter" && !e.shiftKey && !e.isComposing) { e.preventDefault(); ask(say.value); } });
