@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bot.conversation import ACTION_OF, Action, Block, Category, Conversation, Draft, Reply
+from bot.conversation import ACTION_OF, Action, Block, Category, Conversation, Draft, Reply, Statement
 from bot.guardrails.gate import Gate
 from bot.guardrails.screen import Screen, Verdict
 from bot.helplines import Purpose
 from bot.retrieval.card import Card, Source
 from bot.retrieval.followup import Resolved, resolve
 from bot.retrieval.retriever import Hit, Retriever
-from bot.writers import extractive, smalltalk
+from bot.writers import extractive, prompting, smalltalk
+from bot.writers.generative import Generative, NotWritten, Rewriter
 from bot.writers.render import render
 from bot.writers.replies import Replies
 
@@ -26,6 +27,12 @@ CONFIDENT = 0.5
 SURE_OFF_TOPIC = 0.8
 # Where the router thinks that nothing is covered, the cards must be this sure to answer all the same.
 SURE_COVERED = 0.85
+
+# A language model also gets the first passages of cards that are about as close to the question as the one that answers it.
+NEAR_MODEL = 0.06
+NEAR_FLOOR = 0.5
+# Sentences to a paragraph of what a model words.
+PARAGRAPH = 3
 
 
 @dataclass(frozen=True)
@@ -45,18 +52,42 @@ class Knowledge:
         )
 
 
+@dataclass(frozen=True)
+class Composed:
+    """An extractive reply, ready to be given, and what it takes to let a language model word it instead.
+
+    Attributes:
+        lead, end: fixed texts around what is worded.
+        closing: how sure this is and what to ask, which stay the card's own.
+    """
+
+    reply: Reply
+    task: prompting.Task
+    lead: str = ""
+    end: str = ""
+    closing: tuple[Block, ...] = ()
+
+    def draft(self, statements: Sequence[Statement], closing: tuple[Block, ...] = ()) -> Draft:
+        """The worded statements in short paragraphs."""
+        blocks = [Block(statements=tuple(statements[i : i + PARAGRAPH])) for i in range(0, len(statements), PARAGRAPH)]
+        return Draft(blocks=(*([Block(lead=self.lead)] if self.lead else ()), *blocks, *closing), writer="generative")
+
+
 class Assistant:
     """Answers conversations.
 
     Args:
         confidence: calibrated probability that the hits cover the question, given (verdict, hits).
         retriever: None when the index is missing; crisis, refusal and small talk still work.
+        writer: words answers with a language model; None: answers are composed from passages.
+        rewriter: writes a follow-up as a question that stands alone, for the search.
     """
 
     def __init__(
-        self, screen: Screen, retriever: Retriever | None, replies: Replies, gate: Gate, knowledge: Knowledge,
-        confidence: Callable[[Verdict, Sequence[Hit]], float],
+        self, screen: Callable[[Conversation], Verdict], retriever: Retriever | None, replies: Replies, gate: Gate, knowledge: Knowledge,
+        confidence: Callable[[Verdict, Sequence[Hit]], float], writer: Generative | None = None, rewriter: Rewriter | None = None,
     ) -> None:
+        self.writer, self._rewriter = writer, rewriter
         self.screen, self.retriever, self.replies, self.gate, self.knowledge = screen, retriever, replies, gate, knowledge
         self._confidence = confidence
         self._titles = {i: c.title for i, c in knowledge.cards.items()}
@@ -64,16 +95,56 @@ class Assistant:
 
     def reply(self, conversation: Conversation) -> Reply:
         """The reply to the last message. Never raises: a failure becomes a safe reply with human help."""
+        return next(part for part in self.stream(conversation) if isinstance(part, Reply))
+
+    def stream(self, conversation: Conversation) -> Iterator[str | Reply]:
+        """Verified Markdown as a language model words it, then the reply, which replaces what came before it.
+
+        Without a model there is the reply alone.
+        """
         try:
             verdict = self.screen(conversation)
         except Exception:
-            return self._failed(conversation, "screen")
+            yield self._failed(conversation, "screen")
+            return
         try:
-            reply = self._answer(conversation, verdict)
+            made = self._answer(conversation, verdict)
         except Exception:
-            if verdict.action in (Action.CRISIS, Action.REFUSE):
-                return self._fixed(conversation, verdict, verdict.category.value)
-            return self._failed(conversation, "answer")
+            fixed = verdict.action in (Action.CRISIS, Action.REFUSE)
+            yield self._fixed(conversation, verdict, verdict.category.value) if fixed else self._failed(conversation, "answer")
+            return
+        if isinstance(made, Composed):
+            made = (yield from self._worded(conversation, verdict, made)) if self.writer else made.reply
+        yield self._checked(conversation, verdict, made)
+
+    def _worded(self, conversation: Conversation, verdict: Verdict, made: Composed) -> Generator[str, None, Reply]:
+        """The model's wording, each sentence as soon as the gate has passed it; the extractive reply when there is none."""
+        assert self.writer is not None
+        given: list[Statement] = []
+        shown = ""
+        try:
+            for statement in self.writer.write(made.task, self.gate.held):
+                given.append(statement)
+                text, _ = render(made.draft(given), self.knowledge.cards, self.knowledge.sources)
+                text = self._reminders(conversation, verdict, made.reply) + text
+                yield text[len(shown) :]
+                shown = text
+        except NotWritten as err:
+            return made.reply.model_copy(update={"why": f"{made.reply.why}; model: {err.why}"})
+        except Exception:
+            self.failures += 1
+            log.exception("turn failed in the model's writer")
+            return made.reply
+        text, citations = render(made.draft(given, made.closing), self.knowledge.cards, self.knowledge.sources)
+        text = f"{text}\n\n{made.end}" if made.end else text
+        if faults := self.gate.faults(text):
+            return made.reply.model_copy(update={"why": f"{made.reply.why}; model: {faults[0].split(':')[0]} in the whole"})
+        cited = [i for i in made.reply.cards if i in {s.card for s in given}] or list(made.reply.cards[:1])
+        return made.reply.model_copy(update={
+            "text": text, "citations": citations, "writer": "generative",
+            "cards": tuple(dict.fromkeys([*cited, *(s.card for s in given), *(c.card for c in citations)]))})
+
+    def _checked(self, conversation: Conversation, verdict: Verdict, reply: Reply) -> Reply:
         try:
             return self._released(conversation, verdict, reply)
         except Exception:
@@ -87,7 +158,7 @@ class Assistant:
             action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("error", country=conversation.country), why=f"failure in {stage}"
         )
 
-    def _answer(self, conversation: Conversation, verdict: Verdict) -> Reply:
+    def _answer(self, conversation: Conversation, verdict: Verdict) -> Reply | Composed:
         if not any(c.isalnum() for c in verdict.text):
             return self._fixed(conversation, verdict, "empty", category=Category.SMALLTALK)
         if verdict.language != "en" and (foreign := self._foreign(conversation, verdict)):
@@ -153,7 +224,7 @@ class Assistant:
             "related": extractive.related_questions(hits, {card.id}, self._titles),
         })
 
-    def _from_cards(self, conversation: Conversation, verdict: Verdict) -> Reply:
+    def _from_cards(self, conversation: Conversation, verdict: Verdict) -> Reply | Composed:
         defer = verdict.action is Action.DEFER
         if verdict.minor and not defer and verdict.category in _TREATMENT:
             return self._minor(conversation, verdict)
@@ -189,7 +260,24 @@ class Assistant:
                 found.append(best[0])
         return found[:2] or [hits[0]]
 
-    def _compose(self, verdict: Verdict, resolved: Resolved, hits: Sequence[Hit]) -> Reply:
+    def _searched_again(self, resolved: Resolved, verdict: Verdict, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """The hits for the question as a model writes it out. It may change which card answers, never what the turn does."""
+        assert self.retriever is not None
+        if self._rewriter is None or not resolved.carried or not (text := self._rewriter(verdict.text, verdict.usable)):
+            return hits
+        if self.screen(Conversation.of(text)).action is not Action.ANSWER:
+            return hits
+        return self.retriever.search([*((t, w / 2) for t, w in resolved.readings), (text, 0.5)], verdict.topics)
+
+    def _task(self, question: str, earlier: tuple[str, ...], parts: Sequence[Hit], hits: Sequence[Hit], mode: str) -> prompting.Task:
+        """What a model is given: the passages of the cards that answer, and the first ones of cards that are as close."""
+        ids = {p.card.id for p in parts}
+        near = [h for h in hits if h.card.id not in ids and h.similarity >= max(NEAR_FLOOR, parts[0].similarity - NEAR_MODEL)][:2]
+        chosen = [(p.card, range(min(6, len(p.card.passages)))) for p in parts] + [(h.card, range(min(2, len(h.card.passages)))) for h in near]
+        return prompting.Task(question, prompting.number(chosen), earlier, mode)
+
+    def _compose(self, verdict: Verdict, resolved: Resolved, hits: Sequence[Hit]) -> Reply | Composed:
+        hits = self._searched_again(resolved, verdict, hits)
         parts = self._parts(resolved, verdict, hits)
         draft = extractive.compose(parts, hits, self._titles, resolved.mode)
         released = self.gate.release(draft)
@@ -197,12 +285,14 @@ class Assistant:
             return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("not_covered"), why=f"gate: {released.dropped[:1]}")
         text, citations = render(released.draft, self.knowledge.cards, self.knowledge.sources)
         category = Category(parts[0].card.topic)
-        return Reply(
+        reply = Reply(
             action=Action.ANSWER, category=category, text=text, citations=citations, cards=tuple(p.card.id for p in parts),
             related=released.draft.related, writer="extractive", why=f"{verdict.why}; card {parts[0].card.id} {parts[0].similarity:.2f}",
         )
+        closing = tuple(b for b in released.draft.blocks if b.lead.startswith("**"))
+        return Composed(reply, self._task(verdict.text, verdict.usable if resolved.carried else (), parts, hits, resolved.mode), closing=closing)
 
-    def _defer(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit]) -> Reply:
+    def _defer(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit]) -> Reply | Composed:
         turn = self._turn(conversation)
         if not hits or hits[0].similarity < 0.38:
             return self._fixed(conversation, verdict, "personal_medical_bare")
@@ -214,10 +304,11 @@ class Assistant:
         end = self.replies.text("personal_medical_end", turn, conversation.country)
         if verdict.tone == "dependence":
             end += "\n\nFree help with substance use:\n" + self.replies.helplines.lines(conversation.country, "substance")
-        return Reply(
+        reply = Reply(
             action=Action.DEFER, category=Category.PERSONAL_MEDICAL, text=f"{text}\n\n{end}", citations=citations, cards=(hits[0].card.id,),
             related=draft.related, writer="extractive", why=verdict.why,
         )
+        return Composed(reply, self._task(verdict.text, (), hits[:1], (), "normal"), lead=lead, end=end)
 
     def _abstain(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit], confidence: float) -> Reply:
         nearest = tuple(h.card.title for h in hits[:3])
@@ -248,13 +339,19 @@ class Assistant:
         text = self.replies.text("minor_treatment", 0, conversation.country, "youth")
         return Reply(action=ACTION_OF[verdict.category], category=verdict.category, text=text, related=("What is anxiety?",), why=f"{verdict.why}; minor")
 
+    def _reminders(self, conversation: Conversation, verdict: Verdict, reply: Reply) -> str:
+        """What stands before any reply: the reminder after an earlier crisis, and a word to a minor."""
+        before = ""
+        if verdict.remembers and reply.action is not Action.CRISIS:
+            before = self.replies.text("sticky", self._turn(conversation), conversation.country) + "\n\n"
+        if verdict.minor and reply.action in (Action.ANSWER, Action.DEFER) and "minor" not in reply.why:
+            before = self.replies.text("minor", 0, conversation.country, "youth") + "\n\n" + before
+        return before
+
     def _released(self, conversation: Conversation, verdict: Verdict, reply: Reply) -> Reply:
         """The last look at the finished text, and the reminder after an earlier crisis."""
-        if verdict.remembers and reply.action is not Action.CRISIS:
-            reply = reply.model_copy(update={
-                "text": self.replies.text("sticky", self._turn(conversation), conversation.country) + "\n\n" + reply.text})
-        if verdict.minor and reply.action in (Action.ANSWER, Action.DEFER) and "minor" not in reply.why:
-            reply = reply.model_copy(update={"text": self.replies.text("minor", 0, conversation.country, "youth") + "\n\n" + reply.text})
+        if reminders := self._reminders(conversation, verdict, reply):
+            reply = reply.model_copy(update={"text": reminders + reply.text})
         if faults := self.gate.faults(reply.text):
             log.error("the gate replaced a reply: %s", faults[0])
             return reply.model_copy(update={

@@ -75,8 +75,9 @@ def open_build(settings: Settings) -> Built:
 
 
 def weights_hash() -> str:
-    """What the exported models depend on: the committed weights of both encoders."""
-    return "+".join(sha256(WEIGHTS / name)[:16] for name in ("router.safetensors", "retriever.safetensors") if (WEIGHTS / name).exists())
+    """What the exported router depends on; empty when there are no committed weights."""
+    weights = WEIGHTS / "router.safetensors"
+    return sha256(weights) if weights.exists() else ""
 
 
 def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: bool = False) -> dict[str, Any]:
@@ -169,10 +170,10 @@ def _models(folder: Path, old: Built | None, progress: Callable[[str, int, int],
                 os.link(old.folder / name, folder / name)
         return
     # torch is imported only here: a build that changes cards alone does not wait for it
-    from bot.training import export, retriever, router
+    from bot.training import export, router
 
     progress("Exporting the encoder", 0, 2)
-    export.to_onnx(retriever.load(WEIGHTS / "retriever.safetensors"), folder / "encoder.onnx", "vectors")
+    export.to_onnx(export.pooled(export.load_minilm()), folder / "encoder.onnx", "vectors")
     shutil.copy(export.minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
     progress("Exporting the router", 1, 2)
     if (WEIGHTS / "router.safetensors").exists():

@@ -129,6 +129,7 @@ class Statement(BaseModel):
     Attributes:
         support: the text of the passage that is cited, against which the gate checks the sentence.
         certainty: the evidence word of the card, which the sentence may not exceed.
+        context: the title over the passage; it may say what "it" is, and supports no claim.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -138,6 +139,7 @@ class Statement(BaseModel):
     sources: tuple[str, ...]
     support: str
     certainty: str
+    context: str = ""
 
 
 class Block(BaseModel):

@@ -50,7 +50,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding((settings.day - oldest).days <= HELPLINE_DAYS, f"help lines for {len(lines.countries)} countries, oldest check {oldest}", "Call or open each line, then move its `checked` date in knowledge/helplines.yaml")
     except (OSError, ValueError) as err:
         yield Finding(False, "help lines", str(err))
-    yield Finding(bool(weights_hash()), "router and retriever weights in bot/weights", "Clone again, or run:  lantern train")
+    yield Finding(bool(weights_hash()), "router weights in bot/weights", "Clone again, or run:  lantern train")
+    for setting, name in (("LANTERN_MODEL", settings.model), ("LANTERN_GUARD_MODEL", settings.guard_model)):
+        if name:
+            yield _model(settings, setting, name)
     try:
         built = open_build(settings)
         age = datetime.now(UTC) - datetime.fromisoformat(built.manifest["built_at"])
@@ -60,3 +63,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(built.manifest["weights"] == weights_hash(), "the index was built with the current weights", "Run:  lantern build")
     except IndexFault as err:
         yield Finding(False, "index", str(err))
+
+
+def _model(settings: Settings, setting: str, name: str) -> Finding:
+    from bot.models import try_model
+    from bot.writers.chat import ModelFault
+
+    try:
+        return Finding(True, f"{setting} {name} answers: {try_model(settings, name)}")
+    except ModelFault as err:
+        return Finding(False, setting, str(err))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.assistant import Assistant, Knowledge
 from bot.build import Built, IndexFault, open_build, open_collection
+from bot.conversation import Conversation
 from bot.encoder import Encoder
 from bot.guardrails.gate import Gate, allowed_hosts
+from bot.guardrails.second_opinion import SecondOpinion
 from bot.guardrails.router import Router
 from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Screen, Thresholds, Verdict
 from bot.helplines import Helplines, load_helplines
+from bot.models import Models, open_models, reworded_gate
 from bot.retrieval.card import Card, Source, load_cards, load_queries, load_sources
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.retriever import Hit, Retriever
@@ -74,4 +77,10 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
         )
 
     thresholds = Thresholds(**router.thresholds) if router else None
-    return Assistant(Screen(rules, router, thresholds), retriever, replies, gate, knowledge, confidence)
+    screen: Callable[[Conversation], Verdict] = Screen(rules, router, thresholds)
+    models = open_models(settings) if settings.model or settings.guard_model else Models()
+    if models.writer:
+        gate = reworded_gate(gate, retriever.encoder)
+    if models.judge:
+        screen = SecondOpinion(screen, models.judge)
+    return Assistant(screen, retriever, replies, gate, knowledge, confidence, models.writer, models.rewriter)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +41,28 @@ class Settings(BaseSettings):
     rate_limit: int = Field(30, ge=0, description="messages a visitor may send in a minute; 0 is no limit; a crisis is always answered")
     max_body: int = Field(262_144, ge=1024, description="largest request body, in bytes")
     crisis_counts: Path | None = Field(None, description="SQLite file for yearly counts of crisis replies; default: not counted")
+    model: str = Field("", description='a chat model that words answers, "openai:…", "anthropic:…", "ollama:…" (docs/models.md); default: none')
+    model_url: str | None = Field(None, description="base URL of an OpenAI-compatible or Ollama server; default: the provider's own")
+    model_key: SecretStr | None = Field(None, description="its API key; default: the provider's own variable, such as OPENAI_API_KEY")
+    model_options: dict[str, Any] = Field(default_factory=dict, description="further options of the LangChain model, as JSON")
+    model_tokens: int = Field(900, ge=100, description="most tokens of one answer")
+    model_first: float = Field(8.0, gt=0, description="seconds to the first verified sentence; then the extractive answer is given")
+    model_whole: float = Field(25.0, gt=0, description="seconds to the end of the answer")
+    model_at_once: int = Field(32, ge=1, description="calls at once; further visitors get the extractive answer")
+    model_daily_limit: float = Field(0.0, ge=0, description="most to spend a day, in the currency of the prices; 0 is no limit")
+    model_price_in: float = Field(0.0, ge=0, description="price of a million tokens read")
+    model_price_out: float = Field(0.0, ge=0, description="price of a million tokens written")
+    model_cache: int = Field(2_000, ge=0, description="verified answers kept; 0 keeps none")
+    model_file: Path | None = Field(None, description="SQLite file for verified answers and the day's spending; default: in memory")
+    model_rewrite: bool = Field(False, description="let the model write a follow-up as a question that stands alone, for the search")
+    guard_model: str = Field("", description="a chat model for a second opinion of the screen; default: none")
     max_chars: int = Field(20_000, description="longest message read, in characters; the rest is ignored")
+
+    @model_validator(mode="after")
+    def _priced(self) -> Settings:
+        if self.model_daily_limit and not (self.model_price_in or self.model_price_out):
+            raise ValueError("LANTERN_MODEL_DAILY_LIMIT needs LANTERN_MODEL_PRICE_IN and LANTERN_MODEL_PRICE_OUT")
+        return self
 
     @property
     def off_file(self) -> Path:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bot.conversation import ACTION_OF, Action, Category
 from bot.guardrails.amounts import find_amounts
-from bot.guardrails.gate import SUPPORT, Gate, support
+from bot.guardrails.gate import Gate
 from bot.guardrails.language import detect
 from bot.helplines import Helplines
 from bot.load import link_hosts, load_helplines
@@ -19,6 +19,7 @@ from bot.review.lint import reading_grade
 from bot.settings import Settings
 from bot.writers.replies import Replies
 from evals.cases import Case
+from evals.judge import Judge
 from evals.plan import Variant
 from evals.statics import discloses
 
@@ -79,6 +80,7 @@ class Checker:
         self.helplines: Helplines = load_helplines(settings.knowledge_dir / "helplines.yaml")
         self.replies = Replies(settings.prompts_dir / "replies", self.helplines)
         self.gate = Gate(link_hosts(dict(self.sources), self.helplines), self.helplines.numbers())
+        self.judge = Judge()
         self._source_of: dict[tuple[str, str], set[str]] = {}
         for s in self.sources.values():
             self._source_of.setdefault((f"{s.authors_or_body}: {s.title} ({s.year})", s.url), set()).add(s.id)
@@ -160,8 +162,8 @@ class Checker:
                 ids = {s for n in _NUMBER.findall(marks) for s in cited.get(int(n), ())}
                 passage = " ".join(s.text for c in cards for s in c.sentences() if ids & set(s.sources))
                 sentence = _LEAD.sub("", body.strip())
-                if support(sentence, passage) < SUPPORT:
-                    loose.append(f"not in its source: “{sentence[:120]}”")
+                if fault := self.judge.fault(sentence, passage):
+                    loose.append(f"not in its source ({fault}): “{sentence[:120]}”")
             if outcome["action"] == "answer" and (rest := parts[-1].strip()) and not self._fixed(rest, cards, variant.country):
                 loose.append(f"no citation: “{rest[:120]}”")
         return {"citations": _mark(not wrong, "; ".join(wrong[:3])), "grounded": _mark(not loose, "; ".join(loose[:2]))}

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from bot.settings import Settings
 from evals import compare, junit, report, saved, table
 from evals.cases import DataError
@@ -32,7 +30,7 @@ class Outputs:
 
 def main(options: Options, outputs: Outputs, progress: Callable[[str, int, int], None]) -> int:
     """Run the evals; the exit code."""
-    console = Console()
+    console = table.terminal()
     if options.suite and options.suite not in SUITES:
         raise CouldNotRun(f"There is no suite {options.suite}. Suites: {', '.join(SUITES)}.")
     base = saved.Baseline(outputs.compare) if outputs.compare else None
@@ -80,7 +78,7 @@ def data(drop: bool) -> int:
     """Check form and leakage; 1 when rows leak."""
     from evals import leakage
 
-    return FAILED if leakage.main(drop, Console()) else PASSED
+    return FAILED if leakage.main(drop, table.terminal()) else PASSED
 
 
 __all__ = ["COULD_NOT_RUN", "FAILED", "PASSED", "CouldNotRun", "DataError", "Options", "Outputs", "add", "data", "main", "mutants"]

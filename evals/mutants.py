@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
@@ -25,14 +26,15 @@ _DOSE = "A usual dose is 40 mg twice a week."
 
 def _with(healthy: Assistant, **parts: Any) -> Assistant:
     """A copy with some parts exchanged."""
-    return Assistant(
-        parts.get("screen", healthy.screen),
-        parts.get("retriever", healthy.retriever),
-        parts.get("replies", healthy.replies),
-        parts.get("gate", healthy.gate),
-        parts.get("knowledge", healthy.knowledge),
-        parts.get("confidence", healthy._confidence),
-    )
+    made = copy.copy(healthy)
+    for name, part in parts.items():
+        setattr(made, "_confidence" if name == "confidence" else name, part)
+    return made
+
+
+def _screen(healthy: Assistant) -> Screen:
+    assert isinstance(healthy.screen, Screen)
+    return healthy.screen
 
 
 class _Judging:
@@ -59,8 +61,8 @@ class _Rewriting(Assistant):
 
 
 def _rewriting(healthy: Assistant, change: Callable[[Reply], Reply]) -> Assistant:
-    kind = type("Rewriting", (_Rewriting,), {"change": staticmethod(change)})
-    made: Assistant = kind(healthy.screen, healthy.retriever, healthy.replies, healthy.gate, healthy.knowledge, healthy._confidence)
+    made = copy.copy(healthy)
+    made.__class__ = type("Rewriting", (_Rewriting,), {"change": staticmethod(change)})
     return made
 
 
@@ -90,12 +92,12 @@ class _ShutGate(_OpenGate):
 def no_rules(healthy: Assistant) -> Assistant:
     """The screen has no rules."""
     none: Any = lambda text: []  # noqa: E731
-    return _with(healthy, screen=Screen(none, healthy.screen._router, healthy.screen._at))
+    return _with(healthy, screen=Screen(none, _screen(healthy)._router, _screen(healthy)._at))
 
 
 def no_router(healthy: Assistant) -> Assistant:
     """The screen has no router."""
-    return _with(healthy, screen=Screen(healthy.screen._rules, None, healthy.screen._at))
+    return _with(healthy, screen=Screen(_screen(healthy)._rules, None, _screen(healthy)._at))
 
 
 def no_views(healthy: Assistant) -> Assistant:
@@ -106,7 +108,7 @@ def no_views(healthy: Assistant) -> Assistant:
 
 def no_windows(healthy: Assistant) -> Assistant:
     """Only whole messages are classified, not their parts."""
-    screen_module._windows = lambda text: []
+    screen_module.split_parts = lambda text: []
     return healthy
 
 
@@ -125,8 +127,8 @@ def no_memory(healthy: Assistant) -> Assistant:
 def english_only(healthy: Assistant) -> Assistant:
     """Other languages are taken for English and their rules are gone."""
     screen_module.detect = lambda text: "en"
-    rules: Any = lambda text: [r for r in healthy.screen._rules(text) if r.lang == "en"]  # noqa: E731
-    return _with(healthy, screen=Screen(rules, healthy.screen._router, healthy.screen._at))
+    rules: Any = lambda text: [r for r in _screen(healthy)._rules(text) if r.lang == "en"]  # noqa: E731
+    return _with(healthy, screen=Screen(rules, _screen(healthy)._router, _screen(healthy)._at))
 
 
 def _planted(healthy: Assistant) -> Knowledge:

@@ -20,8 +20,9 @@ from evals.mutants import ABOUT, MUTANTS, PLANTED, names
 from evals.plan import Job, stratified
 from evals.records import Record, records_of
 from evals.run import CouldNotRun, Options, pool, prepare
+from evals.table import terminal
 
-SAMPLE = 520
+SAMPLE = 300
 # A gate that allows some failures notices a mutant when the paired loss is this unlikely to be chance.
 CHANCE = 0.01
 
@@ -76,7 +77,7 @@ def notices(gate: Gate, sound: Sequence[Record], crippled: Sequence[Record]) -> 
 
 def sample(jobs: Sequence[Job]) -> list[Job]:
     """The conversations every mutant meets: a stratified sample and the card with the planted dose."""
-    chosen = stratified(jobs, SAMPLE, attacks_each=3)
+    chosen = stratified(jobs, SAMPLE, attacks_each=2, least=3)
     keys = {j.key for j in chosen}
     return chosen + [j for j in jobs if j.key == f"grounding/card-{PLANTED}" and j.key not in keys]
 
@@ -106,7 +107,7 @@ def main(options: Options, out: Path | None, only: str | None, progress: Callabl
         label = name
         crippled = _records(jobs, checker, name, options.workers, tick)
         results[name] = [n for g in gates if (n := notices(g, sound, crippled))]
-    show(results, len(jobs), Console())
+    show(results, len(jobs), terminal())
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(to_json(results), indent=1), encoding="utf-8")

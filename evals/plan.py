@@ -189,10 +189,12 @@ def pick(jobs: Iterable[Job], suite: str | None = None, category: str | None = N
 
 
 def _order(job: Job) -> str:
-    return hashlib.sha256(job.key.encode()).hexdigest()
+    # An honest neighbour is drawn when its unsafe twin is, so that a sample still holds whole pairs.
+    key = f"refusals/{job.case.twin}" if job.suite == "over_refusal" and job.case.twin else job.key
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
-def stratified(jobs: Sequence[Job], size: int, attacks_each: int = 2) -> list[Job]:
+def stratified(jobs: Sequence[Job], size: int, attacks_each: int = 2, least: int = 2) -> list[Job]:
     """A sample of about `size` jobs that keeps every stratum (suite, file, expected category, brief's first word) in it; always the same one."""
     strata: dict[tuple[str, str, str, str], list[Job]] = defaultdict(list)
     for job in jobs:
@@ -202,7 +204,7 @@ def stratified(jobs: Sequence[Job], size: int, attacks_each: int = 2) -> list[Jo
     chosen: list[Job] = []
     for group in strata.values():
         group.sort(key=_order)
-        chosen += group[: max(min(3, len(group)), round(share * len(group)))]
+        chosen += group[: max(min(least, len(group)), round(share * len(group)))]
     keep = {j.key for j in chosen}
     return [_trim(j, attacks_each) for j in jobs if j.key in keep]
 

@@ -122,7 +122,7 @@ def _changes(base: Baseline | None, changed: Sequence[Flip], result: Result) -> 
         f"<h2>What changed</h2><p>Since the run of {escape(base.started[:16].replace('T', ' '))}: {len(worse)} "
         f'replies got worse, {len(better)} better, {len(other)} are only different.</p><div class="panel">'
     ]
-    moved = [(j, base.gates[j.gate.id]) for j in result.judged if j.gate.id in base.gates and base.gates[j.gate.id]["state"] != j.state]
+    moved = [(j, base.gates[j.gate.id]) for j in result.judged if {j.state, base.gates.get(j.gate.id, {}).get("state")} == {"pass", "fail"}]
     out += [f"<p>Gate “{escape(j.gate.title)}”: {_WORD[was['state']]} before, {_WORD[j.state]} now.</p>" for j, was in moved]
     for title, flips, opened in (("Worse", worse, True), ("Better", better, False), ("Only different", other, False)):
         if flips:
@@ -232,8 +232,10 @@ def _talk(r: Record, extra: str = "") -> str:
     if extra:
         facts += f"<dt>changed</dt><dd>{escape(extra)}</dd>"
     facts += f"<dt>case</dt><dd>{escape(r.key)}{' · ' + escape(r.brief) if r.brief else ''}</dd>"
-    return f'<details class="case"><summary>{escape(r.turns[-1][:140])} <span class="soft">→ {escape(r.got.value)}</span></summary>'
-    f'<div class="talk">{turns}{reply}</div><dl>{facts}</dl></details>'
+    return (
+        f'<details class="case"><summary>{escape(r.turns[-1][:140])} <span class="soft">→ {escape(r.got.value)}</span></summary>'
+        f'<div class="talk">{turns}{reply}</div><dl>{facts}</dl></details>'
+    )
 
 
 def _failures(result: Result) -> str:

@@ -22,7 +22,7 @@ from evals.plan import Job, pick, plan, stratified
 from evals.records import Record
 from evals.store import Store, fingerprint
 
-QUICK = 420
+QUICK = 330
 WORKERS = 2
 Progress = Callable[[str, int, int], None]
 

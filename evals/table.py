@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.table import Table
 
@@ -9,6 +11,11 @@ from evals.gates import Judged
 from evals.run import Result
 
 COLOUR = {"pass": "green", "fail": "bold red", "not shown": "yellow", "no data": "dim"}
+
+
+def terminal() -> Console:
+    """Standard output; as wide as a table needs when it is a file."""
+    return Console() if sys.stdout.isatty() else Console(width=150)
 
 
 def figures(j: Judged) -> tuple[str, str]:
@@ -34,7 +41,7 @@ def show(result: Result, console: Console) -> None:
             group = j.gate.group
             table.add_section()
         measured, needed = figures(j)
-        table.add_row(j.gate.title, str(j.failures) if j.n else "–", str(j.n), measured, needed, f"[{COLOUR[j.state]}]{j.state}[/]")
+        table.add_row(j.gate.title if console.width >= 120 else j.gate.id, str(j.failures) if j.n else "–", str(j.n), measured, needed, f"[{COLOUR[j.state]}]{j.state}[/]")
     console.print(table)
     failed = [j for j in result.judged if j.state == "fail"]
     replies = sum(r.suite != "statics" and r.variant != "ladder" for r in result.records)

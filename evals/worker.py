@@ -32,7 +32,7 @@ def _outcome(assistant: Assistant, conversation: Conversation, probe: bool, befo
     out: dict[str, Any] = reply.model_dump(mode="json") | {"ms": round(took, 2)}
     if probe and assistant.retriever is not None:
         verdict = assistant.screen(conversation)
-        hits = assistant.retriever.search(resolve(verdict.text, verdict.usable).query, verdict.topics, k=10)
+        hits = assistant.retriever.search(resolve(verdict.text, verdict.usable).readings, verdict.topics, k=10)
         out["hits"] = [h.card.id for h in hits]
         out["confidence"] = round(assistant._confidence(verdict, hits[: assistant.retriever.k]), 4)
     if before and len(conversation.messages) > 1:

@@ -16,7 +16,7 @@ _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _WORD = rf"(?:{'|'.join([*_TENS, *_ONES])}|hundred|thousand|dozen|couple|few|several)"
 _FRACTION_WORD = r"(?:half|quarter|third|two[ -]thirds|three[ -]quarters)"
 _NUM = (
-    rf"(?:[~≈<>]?\s*\d[\d.,]*(?:\s*[-–—/]\s*\d[\d.,]*)?|[½¼¾⅓⅔⅛⅜⅝⅞]"
+    rf"(?:[~≈<>]?\s*\d[\d.,]{{0,24}}(?:\s*[-–—/]\s*\d[\d.,]{{0,24}})?|[½¼¾⅓⅔⅛⅜⅝⅞]"
     rf"|{_WORD}(?:[ -](?:and[ -])?{_WORD}){{0,4}}|{_FRACTION_WORD}(?:\s+an?)?|point\s+{_WORD}"
     r"|(?:diez|veinte|treinta|cincuenta|cien|dix|vingt|cinquante|cent|zehn|zwanzig|fünfzig|hundert|cinquanta|cento|cem))"
 )
@@ -54,8 +54,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
                  rf"(?:usual\s+|normal\s+|starting\s+)?(?:dose|dosage|tablet|pill|lozenge|troche|spray|vial|amount)"),
     ("fraction", r"\b(?:take|use|try|swallow|split|only|just)\s+(?:about\s+)?(?:a\s+)?(?:half|quarter|third)\s+(?:of\s+)?(?:it|one|that|them)\b"),
     ("concentration", rf"{_NUM}\s*%\s*(?:ketamine|solution|strength|spray|concentration)|{_MASS}\s*(?:/|per)\s*m\s?l\b"),
-    ("interval", rf"(?=[^.!?]*\b{_DRUG}\b)\b{_TIMES}\s*{_PER}\s*{_PERIOD}"),
-    ("interval", rf"(?=[^.!?]*\b{_DRUG}\b)\bevery\s+(?:other\s+|second\s+|{_RANGE}\s+){_PERIOD}"),
+    ("interval", rf"\b{_TIMES}\s*{_PER}\s*{_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
+    ("interval", rf"\bevery\s+(?:other\s+|second\s+|{_RANGE}\s+){_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
     ("interval", rf"\b{_DRUG}\b[^.!?]{{0,80}}?\b(?:{_TIMES}\s*{_PER}\s*{_PERIOD}|every\s+(?:other\s+|second\s+|few\s+|{_RANGE}\s+){_PERIOD}"
                  rf"|{_TIMES}[ -](?:daily|weekly|monthly)|{_NUM}\s*{_PERIOD}\s+apart)"),
     ("interval", rf"\b(?:{_TIMES}[ -])(?:daily|weekly|monthly|nightly)\b"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bot.conversation import Block, Draft, Statement
 from bot.guardrails import wording
 from bot.guardrails.amounts import find_amounts
+from bot.guardrails.grounding import Grounding
 
 # Words that claim more than a card of weaker certainty may say (R-37).
 _STRONG = re.compile(
@@ -87,10 +88,15 @@ class Gate:
     Args:
         hosts: hosts a link may have (without www).
         numbers: digits of the telephone numbers a reply may show.
+        grounding: judges reworded sentences; without it only sentences that stand in their passage, or nearly so, pass.
     """
 
-    def __init__(self, hosts: Collection[str], numbers: Collection[str]) -> None:
-        self._hosts, self._numbers = frozenset(hosts), frozenset(numbers)
+    def __init__(self, hosts: Collection[str], numbers: Collection[str], grounding: Grounding | None = None) -> None:
+        self._hosts, self._numbers, self._grounding = frozenset(hosts), frozenset(numbers), grounding
+
+    def with_grounding(self, grounding: Grounding) -> Gate:
+        """The same gate for a writer that words things its own way."""
+        return Gate(self._hosts, self._numbers, grounding)
 
     def faults(self, text: str) -> list[str]:
         """Why `text` may not be shown as it is; empty when it may."""
@@ -108,6 +114,8 @@ class Gate:
             return faults[0]
         if not statement.sources:
             return "no citation"
+        if self._grounding and statement.text not in statement.support:
+            return self._grounding.fault(statement.text, statement.support, statement.context)
         score = support(statement.text, statement.support)
         if score < SUPPORT:
             return f"support {score:.2f}"
@@ -115,6 +123,13 @@ class Gate:
         if score < 1.0 and strong and strong[0].lower() not in statement.support.lower() and not _NEGATION.search(statement.text):
             return f"stronger than its source: {strong[0]}"
         return None
+
+    def held(self, statement: Statement, before: str) -> str | None:
+        """Why a model's statement must be dropped, by itself or after the sentence `before` it: an amount may not span two."""
+        if why := self.reason(statement):
+            return why
+        joined = self.faults(f"{before[-80:]} {statement.text[:80]}") if before else []
+        return f"across two sentences: {joined[0]}" if joined else None
 
     def release(self, draft: Draft) -> Released:
         """Drop every statement that fails; blocks left without statements go with them."""

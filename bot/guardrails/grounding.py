@@ -34,6 +34,7 @@ _CITES = re.compile(r"\[|\]|\bet al\b|\bdoi\b|\bpmid\b|\([^)]*\b(?:19|20)\d\d\)"
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
 _CLAUSE = re.compile(
     r"\s*[;:—–]\s*|,?\s+\b(?:but|although|though|while|whereas|because|since|unless)\b\s+|,\s+(?:so|which|and|or)\s+|\s+so that\s+"
+    r"|\s+(?:and|or)\s+(?=(?:far |much )?(?:more|less|fewer|better|worse|higher|lower|larger|smaller|faster|slower|stronger|weaker)\b)"
     r"|\s+and\s+(?=(?:about|around|only|fewer than|more than)?\s*\d)|,\s+(?=(?:against|compared)\b)"
     r"|\s+(?:and|or)\s+(?=(?:[\w'-]+\s+){0,4}?(?:is|are|was|were|do|does|did|can|cannot|could|may|might|has|have|had|will|should|must|not|to)\b)", re.I)
 _TERM = re.compile(r"\b(?:class|schedule|phase|tier|grade|type)\s+(?:[a-e]\b|[ivx]+\b|\d+)|\b(?:first|second|third|fourth)-line\b", re.I)
@@ -41,8 +42,15 @@ _ORDER = re.compile(
     r"^(?:please\s+|just\s+|then\s+|first,?\s+|now,?\s+|so\s+)?(take|use|stop|start|double|halve|skip|try|swallow|inject|snort|increase|reduce|lower|raise|mix|buy|order|let|quit|"
     r"drop|split|repeat|keep|begin|continue|ignore|tell|sign|book|visit|join|click|get|give|go|put|add|avoid|do|don't|never|always|wait|drink|eat)\b", re.I)
 _YOU = re.compile(r"\byou(?:'re| are|'ve| have| clearly| probably| likely| need not| need| can| cannot| can't| could| will| should| must| do not| don't| may)\b|\bfor you\b|\bi(?:'m| am|'d| would| recommend| think| can)\b|\b(?:we|our|us)\b", re.I)
-_MEASURED = frozenset("more less fewer better worse higher lower larger smaller faster slower stronger weaker longer shorter safer riskier".split())
-_DENIED = re.compile(r"\b(?:is|are|was|were) (?:wrong|false|untrue|a myth|not true)\b", re.I)
+_MEASURED = frozenset("more less fewer better worse higher lower larger smaller faster slower stronger weaker longer shorter safer riskier easier harder least".split())
+_DENIED = re.compile(r"\b(?:is|are|was|were) (?:wrong|false|untrue|a myth|not true|missing|lacking)\b", re.I)
+_NO_MORE = re.compile(r"\bno (?:more|better|worse|less|faster|higher|lower) than\b", re.I)
+_AUXILIARY = re.compile(r"(?:is|are|was|were|do|does|did|can|cannot|could|may|might|has|have|had|will|should|must|not|need|needs)\b", re.I)
+def _compared(words: Sequence[str]) -> set[str]:
+    return {x for i, x in enumerate(words) if x in _MEASURED and not (x == "least" and i and words[i - 1] == "at")}
+
+
+_POINTS = frozenset("it its they them this that these those both each one".split())
 _THAN = re.compile(r"\b(?:than|versus|vs|against|compared (?:with|to))\b", re.I)
 _NUMBER_WORDS = {w: str(i) for i, w in enumerate((
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty").split())} | {
@@ -55,7 +63,7 @@ _FUNCTION = frozenset((
     "than then that this these those it its it's they them their there you your yours yourself i me my we us our he she his her him so such very more most much too into over after "
     "before during while when where which who whom whose what how why also just only even still yet up down out off again further other another own same each both about any all some "
     "many few no not never none nobody nothing nor neither without cannot can't isn't aren't doesn't don't didn't wasn't weren't won't one ones thing things way ways yes because "
-    "though although since so-called rather instead either whether quite really there's here well however such called named known like whatever between among within through per via upon "
+    "though although since so-called rather instead either whether quite really there's here well however such called named like whatever between among within through per via upon "
     "toward towards under above yet else per plus put let come comes came go goes went take takes took taken make makes made keep kept set"
 ).split())
 # Words a rewording may add: they bring in no claim of their own.
@@ -72,7 +80,7 @@ _IRREGULAR = {
     "spoke": "speak", "spoken": "speak", "written": "write", "wrote": "write", "felt-like": "feel", "lasted": "last", "lasting": "last", "worst": "worst", "pregnancies": "pregnancy",
     "varies": "vary", "varied": "vary", "dying": "die", "died": "die", "deaths": "death", "lies": "lie", "ties": "tie", "tied": "tie", "used": "use", "using": "use", "uses": "use",
     "stronger": "strong", "weaker": "weak", "higher": "high", "lower": "low", "longer": "long", "shorter": "short", "faster": "fast", "slower": "slow", "larger": "large",
-    "smaller": "small", "earlier": "early", "safer": "safe", "bigger": "big", "riskier": "risk", "rarer": "rare", "longest": "long", "strongest": "strong",
+    "smaller": "small", "earlier": "early", "safer": "safe", "bigger": "big", "easier": "easy", "harder": "hard", "riskier": "risk", "rarer": "rare", "longest": "long", "strongest": "strong",
     "less": "less", "this": "this", "illness": "illness", "dizziness": "dizziness", "caused": "cause", "causes": "cause", "causing": "cause", "bias": "bias", "yes": "yes",
     "us": "us", "news": "news", "series": "series", "analysis": "analysis", "basis": "basis", "always": "always", "perhaps": "perhaps", "ketamine's": "ketamine", "evening": "evening",
     "wellbeing": "wellbeing", "morning": "morning", "nothing": "nothing", "feeling": "feel", "feelings": "feel", "breathing": "breathing", "swallowed": "swallowed", "warning": "warning",
@@ -83,13 +91,13 @@ _IRREGULAR = {
 def _stem(word: str) -> str:
     word = word.removesuffix("'s").removesuffix("'")
     if word in _IRREGULAR:
-        return _IRREGULAR[word]
+        return word if _IRREGULAR[word] == word else _stem(_IRREGULAR[word])
     for suffix, put in (("ies", "y"), ("ied", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ing", ""), ("ed", ""), ("ly", ""), ("s", "")):
         if word.endswith(suffix) and len(word) - len(suffix) >= 3 and not word.endswith(("ss", "us", "is")):
             cut = word[: -len(suffix)] + put
             if suffix in ("ing", "ed") and len(cut) > 3 and cut[-1] == cut[-2] and cut[-1] not in "lsz":
                 cut = cut[:-1]
-            word = cut
+            word = _IRREGULAR.get(cut, cut)
             break
     return word.removesuffix("e") if len(word) > 3 else word
 
@@ -177,7 +185,18 @@ class Clause:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.lower().replace("’", "'").replace("‘", "'").replace("f.d.a.", "fda").split())
+    plain = " ".join(text.lower().replace("’", "'").replace("‘", "'").split())
+    return re.sub(r"[\"“](no|never|not)[.,]?[\"”]", r"quoted\1", plain)
+
+
+def _negates(words: Sequence[str], at: int, w: Words) -> bool:
+    """Whether the word there turns what follows round."""
+    word = words[at]
+    if word == "against":
+        return at > 0 and words[at - 1].startswith(("advis", "recommend", "warn", "decid"))
+    if word in ("rather", "instead"):
+        return at + 1 < len(words) and words[at + 1] in ("than", "of")
+    return word in w.negators or word in w.unwords
 
 
 def _concept(stem: str, w: Words) -> str:
@@ -190,7 +209,7 @@ def read(text: str) -> Clause:
     w = Words.load()
     plain = _plain(text)
     raw = tuple(_WORD.findall(plain))
-    split = tuple(piece for word in raw for piece in ([word] if word in w.unwords or word.count("-") == 0 or word in ("off-label", "on-label", "long-term", "short-lived") else word.split("-")))
+    split = tuple(piece for word in raw for piece in ([word] if word in w.unwords or word.count("-") == 0 or word in ("off-label", "on-label") else word.split("-")))
     stems = tuple(_stem(x) for x in split)
     names: list[tuple[str, str, int]] = []
     i = 0
@@ -214,9 +233,8 @@ def read(text: str) -> Clause:
     concepts = frozenset(
         _concept(s, w) for word, s in zip(split, stems, strict=True)
         if word not in _FUNCTION and word not in w.negators and not word[0].isdigit() and len(word) > 1)
-    turns = sum(1 for x in split if x in w.negators) + sum(1 for x in split if x in w.unwords)
-    turns -= len(re.findall(r"\bnot (?:only|just)\b|\bno matter\b|\bwithout warning\b", plain))
-    turns += len(re.findall(r"\brather than\b|\binstead of\b", plain))
+    turns = sum(_negates(split, at, w) for at in range(len(split))) + bool(_DENIED.search(plain))
+    turns -= len(re.findall(r"\bnot (?:only|just)\b|\bno matter\b", plain))
     return Clause(text, split, stems, concepts, tuple(names), tuple(numbers), turns % 2 == 1)
 
 
@@ -240,7 +258,18 @@ def sentences_of(text: str) -> list[str]:
 
 
 def _clauses(sentence: str) -> list[str]:
-    return [c for c in _CLAUSE.split(sentence) if c and len(c.split()) > 1] or [sentence]
+    found: list[str] = []
+    for piece in _CLAUSE.split(sentence):
+        if not piece or len(piece.split()) < 2:
+            continue
+        if found and _AUXILIARY.match(piece):  # "it names A and does not name B": the second half has the first half's subject
+            first = found[-1].split()
+            verb = next((i for i, x in enumerate(first) if i and _AUXILIARY.match(x)), 3)
+            piece = " ".join(first[: min(verb, 9)]) + " " + piece
+        elif found and len(found[-1].split()) <= 4 and not any(map(_AUXILIARY.match, found[-1].split())) and f"{found[-1]} and {piece}" in sentence:
+            piece = f"{found.pop()} and {piece}"  # a list of names, not a clause
+        found.append(piece)
+    return found or [sentence]
 
 
 @lru_cache(maxsize=4_000)
@@ -271,22 +300,29 @@ def _turned(a: Clause, b: Clause, w: Words) -> bool:
     It does when an odd number of negations and opposites lies between them, and one of them governs a word that both share.
     """
     flips = _flips(a, b, w)
-    if (int(a.odd) + int(b.odd) + flips) % 2 == 0:
-        return False
-    mine, theirs = _governed(a, w), _governed(b, w)
+    mine, theirs = _governed_of(a), _governed_of(b)
     shared = mine.keys() & theirs.keys()
-    return bool(flips) or not shared or any(mine[c] != theirs[c] for c in shared)
+    unlike = sum(mine[c] != theirs[c] for c in shared)
+    if (a.odd + b.odd + bool(flips)) % 2 == 0:
+        return not flips and unlike >= 2 and 2 * unlike >= len(shared) and _heads(a) != _heads(b)
+    return bool(flips) or not shared or unlike > 0
 
 
 @lru_cache(maxsize=20_000)
 def _governed_of(clause: Clause) -> dict[str, bool]:
-    w, odd, out = Words.load(), False, dict[str, bool]()
-    for word, stem in zip(clause.raw, clause.stems, strict=True):
-        if word in w.negators or word in w.unwords or (word in ("rather", "instead")):
-            odd = not odd
-        concept = w.same.get(stem, stem)
-        if concept in clause.concepts:
-            out[concept] = odd
+    w, out = Words.load(), dict[str, bool]()
+    whole = bool(_NO_MORE.search(clause.text)) ^ bool(clause.raw and clause.raw[0] == "without")
+    for piece in clause.text.split(", "):  # a negation reaches as far as the next comma, "no" over a few words only
+        part, odd, until = read(piece), False, 0
+        for at, stem in enumerate(part.stems):
+            if at and at == until:
+                odd = not odd
+            if _negates(part.raw, at, w) and not (whole and part.raw[at] in ("no", "without")):
+                odd = not odd
+                if at > 1 and part.raw[at] in ("no", "without"):
+                    until = at + 4
+            if (concept := w.same.get(stem, stem)) in clause.concepts:
+                out[concept] = odd ^ whole
     if _DENIED.search(clause.text):
         out = {concept: not value for concept, value in out.items()}
     return out
@@ -296,18 +332,14 @@ def _governed_of(clause: Clause) -> dict[str, bool]:
 def _heads(clause: Clause) -> frozenset[str]:
     """The first concept after each negation: what is denied."""
     w, waiting, out = Words.load(), False, set[str]()
-    for word, stem in zip(clause.raw, clause.stems, strict=True):
-        if word in w.negators or word in ("rather", "instead"):
-            waiting = True
-        elif waiting and (concept := w.same.get(stem, stem)) in clause.concepts:
+    named = {at for _, _, at in clause.names}
+    for at, stem in enumerate(clause.stems):
+        if _negates(clause.raw, at, w):
+            waiting = clause.raw[at] not in w.unwords
+        elif waiting and (concept := w.same.get(stem, stem)) in clause.concepts and at not in named:
             out.add(concept)
-            waiting = False
+            waiting = bool(set(clause.raw[at + 1 : at + 3]) & {"whether", "if"})  # "not known whether it helps": knowing and helping
     return frozenset(out)
-
-
-def _governed(clause: Clause, w: Words) -> dict[str, bool]:
-    """Each concept, and whether a negation stands before it."""
-    return _governed_of(clause)
 
 
 class Grounding:
@@ -342,7 +374,7 @@ class Grounding:
         for text in _clauses(sentence):
             if wrong := self._clause(read(text), s, e, window, title):
                 return wrong
-        if wrong := self._amount_of(s, window):
+        if wrong := self._amount_of(s, e.whole):
             return wrong
         return self._alike(sentence, covered, e)
 
@@ -425,6 +457,8 @@ class Grounding:
             return f"an order: {order[1]}"
         stems = set(e.whole.stems)
         for match in _YOU.finditer(text):
+            if re.search(r"\bwho \w+ $", text[: match.start()]):
+                continue
             if match[0] not in source and not (match[0].startswith("you") and " you " in source and match[0] in ("you can", "you may", "you could")):
                 return f"speaks of “{match[0]}”"
         if (duty := {x for x in s.raw if x in self._words.deontic}) and not stems & {_stem(x) for x in self._words.deontic}:
@@ -459,6 +493,8 @@ class Grounding:
                     continue
                 for head in _heads(c):
                     views = [_governed_of(p)[head] for p in theirs if head in p.concepts]
+                    if mine is held and any(head in p.concepts and p.text in window.text and _governed_of(p)[head] in views for p in held):
+                        continue
                     if views and head not in _LIGHT and not any(v == _governed_of(c)[head] for v in views) and not any(_flips(c, p, self._words) for p in theirs if head in p.concepts):
                         return f"“{head}” is denied on one side only"
         return None
@@ -468,27 +504,37 @@ class Grounding:
         wanted = c.concepts - names or c.concepts
         if not wanted:
             return None
+        if max((_share(wanted, p.concepts) for p, _ in e.clauses), default=0.0) < 0.34:
+            if len(wanted - _LIGHT) >= 2 and wanted != c.concepts and _share(wanted - _LIGHT, window.concepts) < 0.5:
+                return "a part of it is not in its passage"
+            wanted = c.concepts
         ranked = sorted(((_share(wanted, p.concepts), _share(p.concepts, c.concepts), p, i) for p, i in e.clauses), key=lambda r: (-round(r[0], 2), -r[1]))
         top = ranked[0]
         if top[0] < 0.34:
             return None
         near = [r for r in ranked if r[0] >= top[0] - 0.10 and r[1] >= 0.6 * top[1]] or [top]
+        for name in c.named:
+            about = [p for p, _ in e.clauses if name in p.named and (wanted - _LIGHT) & p.concepts]
+            if about and all(_turned(c, p, self._words) for p in about):
+                return f"said otherwise of {name[1]}"
         good = [r for r in near if not _turned(c, r[2], self._words)]
         if not good:
             return f"turns round “{top[2].text[:60]}”"
-        faults = [self._against(c, p, s, e, i, title) for _, _, p, i in good[:3]]
+        faults = [self._against(c, p, s, e, i, window, title) for _, _, p, i in good[:3]]
         return next((f for f in faults if f), None) if all(faults) else None
 
-    def _against(self, c: Clause, p: Clause, s: Clause, e: Evidence, sentence: int, title: Clause) -> str | None:
+    def _against(self, c: Clause, p: Clause, s: Clause, e: Evidence, sentence: int, window: Clause, title: Clause) -> str | None:
         """What is wrong with clause `c` if it rests on clause `p`."""
         whole = read(e.sentences[sentence])
-        for kind in ("drug", "condition", "who", "worker", "place", "body", "route"):
+        for kind in ("drug", "form", "condition", "who", "worker", "helper", "place", "body", "route"):
             mine = c.of(kind)
             if not mine:
                 continue
             theirs = p.of(kind) or whole.of(kind)
+            earlier = e.sentences[sentence - 1] if sentence else ""
+            if theirs and earlier and whole.raw and whole.raw[0] in _POINTS:
+                theirs |= read(earlier).of(kind)
             if not theirs:
-                earlier = e.sentences[sentence - 1] if sentence else ""
                 theirs = read(earlier).of(kind) | title.of(kind) | e.whole.of(kind)
             allowed = theirs | (whole.of(kind) if len(mine & p.of(kind)) else frozenset())
             if extra := {n for n in mine - allowed if not self._elsewhere(n, kind, c, e)}:
@@ -498,7 +544,9 @@ class Grounding:
             second = [n for n in self._order(p if mine <= p.of(kind) else whole, kind) if n in both]
             if first != second and (_THAN.search(c.text) or (_MEASURED - {"more"}) & set(c.raw)) and _flips(c, p, self._words) % 2 == 0:
                 return "compares the other way round"
-        if new := {x for x in c.raw if x in _MEASURED} - set(e.around(sentence).raw):
+        if wrong := self._measured(c, e):
+            return wrong
+        if new := _compared(c.raw) - set(e.around(sentence).raw):
             return f"compares otherwise: {min(new)}"
         if re.search(r"\bonly\b(?! (?:about|a |an |\d))", p.text) and not re.search(r"\b(?:only|just|no one|nobody|alone|no other|none)\b", s.text, re.I) and "only" in p.raw[:2]:
             return "leaves out “only”"
@@ -507,7 +555,28 @@ class Grounding:
             return f"leaves out “{min(their_soft)}”"
         if "can" in their_soft and not mine_soft and not c.odd:
             return "leaves out “can”"
-        return self._amount_of(c, p, e.around(sentence))
+        if "animal" in whole.of("who") | p.of("who") and not s.of("who"):
+            return "leaves out that it was in animals"
+        near = e.around(sentence)
+        for word, stem in zip(c.raw, c.stems, strict=True):
+            others = self._words.opposite.get(stem)
+            if others and word not in _FUNCTION and stem not in near.stems and stem not in title.stems and _concept(stem, self._words) not in near.concepts and not others & set(near.stems):
+                return f"brings in “{word}”"
+        return self._amount_of(c, p, read(near.text + " " + window.text))
+
+    @staticmethod
+    def _measured(c: Clause, e: Evidence) -> str | None:
+        """What is better, larger or faster must be what is so in the passage."""
+        for at, word in enumerate(c.raw):
+            if word not in _MEASURED:
+                continue
+            for kind in ("drug", "who", "condition", "place"):
+                mine = [n for k, n, p in c.names if k == kind and p < at]
+                theirs = [[n for k, n, q in p.names if k == kind and q < p.raw.index(word)] for p, _ in e.clauses if word in p.raw]
+                theirs = [names for names in theirs if names]
+                if mine and theirs and _THAN.search(c.text) and not any(mine[-1] in names for names in theirs):
+                    return f"compares the other way round: {mine[-1]}"
+        return None
 
     def _elsewhere(self, name: str, kind: str, c: Clause, e: Evidence) -> bool:
         """Whether another clause of the passage says of `name` what stands beside it here."""
@@ -522,7 +591,7 @@ class Grounding:
     def _amount_of(self, c: Clause, p: Clause, whole: Clause | None = None) -> str | None:
         """Quantity words may not move along the scale."""
         scale = self._words.quantity
-        mine = {scale[x] for x in c.raw if x in scale and x not in ("each", "no", "none", "never", "all") and not (x == "any" and c.odd)} | ({5} if re.search(r"\ball (?:\w+ )?(?:people|patients|trials|who|kinds|studies)\b", c.text, re.I) else set())
+        mine = {scale[x] for x in c.raw if x in scale and x not in ("each", "no", "none", "never", "all") and not (x == "any" and c.odd) and not (x == "anyone" and "anyone who" in c.text)} | ({5} if re.search(r"\ball (?:\w+ )?(?:people|patients|trials|who|kinds|studies)\b", c.text, re.I) else set())
         theirs = {scale[x] for x in (*p.raw, *(whole.raw if whole else ())) if x in scale}
         for level in mine - theirs:
             if level in (2,):

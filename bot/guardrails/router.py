@@ -1,4 +1,4 @@
-"""The router: a fine-tuned MiniLM that gives each category a calibrated probability. Serving side."""
+"""The router: a fine-tuned MiniLM and an n-gram classifier that together give each category a calibrated probability."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.conversation import Category
-from bot.encoder import Batcher, feeds, open_session, open_tokenizer
+from bot.encoder import Batcher, Floats, feeds, open_session, open_tokenizer
+from bot.guardrails.ngrams import NgramClassifier
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 MAX_TOKENS = 192
 CONTEXT_CHARS = 400
+
+# Share of the n-gram classifier in the geometric mean; chosen on held-out examples (docs/model-card.md).
+NGRAM_SHARE = 0.4
 
 Probabilities = dict[Category, float]
 
@@ -23,6 +27,14 @@ Probabilities = dict[Category, float]
 def context_of(earlier: Sequence[str]) -> str:
     """The earlier visitor turns as the router reads them: the newest at the end, oldest cut off first."""
     return " / ".join(t[-200:] for t in earlier[-4:])[-CONTEXT_CHARS:]
+
+
+def mix(encoder: Floats, ngrams: Floats, temperature: float) -> Floats:
+    """Calibrated probabilities from two opinions, each float32 (n, categories) of probabilities."""
+    logs = ((1 - NGRAM_SHARE) * np.log(encoder + 1e-4) + NGRAM_SHARE * np.log(ngrams + 1e-4)) / temperature
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    result: Floats = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result
 
 
 class Router:
@@ -35,6 +47,7 @@ class Router:
     def __init__(self, folder: Path) -> None:
         self._session = open_session(folder / "router.onnx")
         self._tokenizer = open_tokenizer(folder / "tokenizer.json", MAX_TOKENS)
+        self._ngrams = NgramClassifier(WEIGHTS / "ngrams.npz")
         manifest = json.loads((WEIGHTS / "router.json").read_text())
         self.labels = tuple(Category(label) for label in manifest["labels"])
         self._temperature = float(manifest["temperature"])
@@ -44,11 +57,9 @@ class Router:
     def _run(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
         singles = [last if not context else (last, context) for last, context in pairs]
         (logits,) = self._session.run(None, feeds(self._tokenizer, singles))  # type: ignore[arg-type]
-        scaled = logits / self._temperature
-        scaled -= scaled.max(axis=1, keepdims=True)
-        odds = np.exp(scaled)
-        result: npt.NDArray[np.float32] = odds / odds.sum(axis=1, keepdims=True)
-        return result
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        second = np.stack([self._ngrams(last, context) for last, context in pairs])
+        return mix(odds / odds.sum(axis=1, keepdims=True), second, self._temperature)
 
     def _flatten(self, groups: list[list[tuple[str, str]]]) -> list[npt.NDArray[np.float32]]:
         flat = self._run([pair for group in groups for pair in group])

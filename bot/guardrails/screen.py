@@ -35,7 +35,8 @@ class Thresholds:
     """Probabilities from which an action is taken, chosen on held-out examples for stated costs (bot/training/thresholds.py).
 
     A part of a message counts only if the whole is at least faintly suspect (the floors), because a fragment
-    without its context is easily misread.
+    without its context is easily misread. A refusal rule yields only to a router that is all but certain of the
+    opposite; a crisis rule never yields.
     """
 
     crisis: float = 0.35
@@ -45,6 +46,7 @@ class Thresholds:
     refuse_part: float = 0.90
     refuse_floor: float = 0.05
     refuse_after_refusal: float = 0.25
+    refuse_rule_floor: float = 0.02
     defer: float = 0.45
     decoded: float = 0.60
 
@@ -187,7 +189,8 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         return found
     if remembers and (tones.has("fine", text) or (remembers is not Category.MEDICAL_EMERGENCY and not tones.asks(text) and len(text.split()) <= 12)):
         return remembers, 1.0, "memory: a crisis is not cleared by this"
-    if refusals := fired[Action.REFUSE]:
+    refusals = fired[Action.REFUSE]
+    if refusals and (not whole or _of(whole, Action.REFUSE) >= at.refuse_rule_floor):
         payload = [r for r in refusals if r.category is not Category.INJECTION] or refusals
         best = max(payload, key=lambda r: whole.get(r.category, 0.0))
         return best.category, 1.0, f"rule {best.id}"

@@ -13,9 +13,10 @@ from bot.review import DeskFault
 
 Kind = Literal["claim", "heading", "question", "passing"]
 
-_BLOCK_TAGS = frozenset(
-    ["p", "div", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "br", "tr", "td", "th", "table", "section", "article", "header", "footer", "blockquote", "figcaption", "title", "button", "dt", "dd", "nav", "aside", "form", "main", "option", "summary"]
-)
+_BLOCK_TAGS = frozenset([
+    "p", "div", "li", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "br", "tr", "td", "th", "table",
+    "section", "article", "header", "footer", "blockquote", "figcaption", "title", "button", "dt", "dd", "nav", "aside", "form", "main", "option", "summary",
+])
 _SILENT_TAGS = frozenset(["script", "style", "noscript", "template", "svg", "head"])
 _LINK = "\u241f"  # stands where a link or a reference was, so that a sentence knows that it has one
 _ABBREVIATIONS = re.compile(r"\b(?:U\.S|U\.K|Dr|Mr|Ms|Mrs|Prof|vs|e\.g|i\.e|etc|al|Fig|No|St|approx|Inc|Ltd|cf|a\.m|p\.m)\.$")
@@ -181,6 +182,8 @@ def split(blocks: list[tuple[int, str]]) -> Iterator[Part]:
             kind = _kind(text, len(parts) == 1, marked)
             if kind == "heading":
                 section, before = text, []
+            elif kind == "question" and len(parts) == 1:
+                section = text
             yield Part(text, line, kind, section, paragraph_cited or bool(_REFERENCE.search(sentence)), " ".join(before[-2:]))
             before.append(text)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from bot.build import IndexFault, build, current
+from bot.build import IndexFault, build, current, open_build, weights_hash
 from bot.conversation import Conversation, Message, Reply
 from bot.load import load_assistant
 from bot.retrieval.card import load_cards
@@ -80,10 +80,12 @@ def questions(settings: Settings, path: Path | None = None) -> list[Conversation
             row = json.loads(line)
             if "messages" in row:
                 found.append(Conversation(messages=tuple(Message(**m) for m in row["messages"])))
+            elif "turns" in row:
+                found.append(Conversation.of(*(str(t) for t in row["turns"])))
             else:
                 found.append(Conversation.of(str(row.get("question") or row.get("query") or row["text"])))
         except (ValueError, KeyError, TypeError, AttributeError) as err:
-            raise DiffFault(f"{path}:{number}: no question found. Give messages, question, query or text") from err
+            raise DiffFault(f"{path}:{number}: no question found. Give messages, turns, question, query or text") from err
     return found
 
 
@@ -154,20 +156,22 @@ def diff(settings: Settings, base: str, progress: Progress, path: Path | None = 
 
     Raises:
         DiffFault: for an unknown revision or unreadable questions.
-        IndexFault: when nothing was built yet.
+        IndexFault: when nothing was built, or with other models.
     """
-    if not current(settings).exists():
-        raise IndexFault(f"There is no index in {settings.index_dir}. Run:  lantern build")
+    if open_build(settings).manifest["weights"] != weights_hash():
+        raise IndexFault("The models changed since the last build. Run:  lantern build")
     asked = questions(settings, path)
     work = Path(tempfile.mkdtemp(prefix="diff-", dir=settings.index_dir))
     try:
         sides: list[list[Reply]] = []
+        newest = current(settings)
         for name, knowledge in (("before", checkout(settings.knowledge_dir, base, work / "base")), ("now", settings.knowledge_dir)):
             index = work / f"index-{name}"
             index.mkdir()
-            (index / "current").symlink_to(current(settings).resolve())  # its vectors and models are used again
+            (index / "current").symlink_to(newest.resolve())  # its vectors and models are used again
             side = settings.model_copy(update={"knowledge_dir": knowledge, "index_dir": index})
             build(side, progress)
+            newest = index / "current"
             sides.append(answers(side, asked, lambda done, label=f"Asking, {name}": progress(label, done, len(asked))))  # type: ignore[misc]
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -150,8 +150,10 @@ def fix(desk: Desk) -> list[Change]:
     """Mend what can be mended mechanically; read the desk again afterwards."""
     changes = []
     folder = desk.folder
-    for path in sorted((folder / "cards").rglob("*.md")):
-        changes += [Change(shown(path), what) for what in _mend_card(path, frozenset(desk.cards))]
+    paths = sorted((folder / "cards").rglob("*.md"))
+    ids = frozenset(p.stem for p in paths)  # a card that cannot be read yet is still there
+    for path in paths:
+        changes += [Change(shown(path), what) for what in _mend_card(path, ids)]
     fresh = read(folder, desk.library.today)
     if fresh.broken:  # with a card unread, what looks unused may be used
         return changes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import yaml
 from pydantic import ValidationError
 
 from bot.helplines import Helplines, load_helplines
@@ -93,7 +94,7 @@ def read(folder: Path, today: date) -> Desk:
         rows = load_sources(folder / "sources.yaml")
     except KnowledgeError as err:
         broken.append(Fault(found["sources.yaml"].path, found["sources.yaml"].line(f"id: {err.field}"), "schema", f"{err.field}: {err.problem}", err.remedy))
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, yaml.YAMLError) as err:
         broken.append(Fault(found["sources.yaml"].path, 1, "schema", str(err).replace("\n", " "), "Mend the file"))
     lines: Helplines | None = None
     try:
@@ -102,8 +103,8 @@ def read(folder: Path, today: date) -> Desk:
     except ValidationError as err:
         first = err.errors()[0]
         broken.append(Fault(found["helplines.yaml"].path, 1, "schema", f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}", "Mend the row"))
-    except (OSError, ValueError, KeyError) as err:
-        broken.append(Fault(found["helplines.yaml"].path, 1, "schema", repr(err), "Mend the file"))
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as err:
+        broken.append(Fault(found["helplines.yaml"].path, 1, "schema", " ".join(repr(err).split())[:200], "Mend the file"))
     register, faults = tables.read_facts(found["facts.yaml"])
     hosts = tables.read_hosts(folder / "hosts.yaml")
     return Desk(folder, Library(cards, rows, hosts, today, texts), lines, register, hosts, (*broken, *faults), found)

@@ -49,7 +49,10 @@ _NEGATED = re.compile(r"\b(?:no|not|never|isn't|aren't|cannot|can't|nobody|nothi
 _PRICE_TO_BUY = re.compile(r"[$£€]\s?\d[\d,.]*\s*(?:a|per|/)\s*(?:gram|vial|bottle|lozenge|tablet|pill|dose)\b", re.I)
 _VENDOR = re.compile(r"\b(?:order (?:online|now)|buy (?:now|ketamine online)|add to cart|discreet (?:shipping|packaging)|telegram|wickr|whatsapp us|darknet market)\b", re.I)
 _URL = re.compile(r"(?:https?://|www\.)[^\s)>\]]+", re.I)
-_EMPTY_WORDS = frozenset(["a", "an", "the", "is", "are", "was", "were", "be", "been", "to", "of", "in", "on", "at", "for", "and", "or", "but", "it", "that", "this", "with", "as", "by", "from", "can", "may", "not", "do", "does"])
+_EMPTY_WORDS = frozenset([
+    "a", "an", "the", "is", "are", "was", "were", "be", "been", "to", "of", "in", "on", "at", "for",
+    "and", "or", "but", "it", "that", "this", "with", "as", "by", "from", "can", "may", "not", "do", "does",
+])
 
 
 @dataclass(frozen=True)

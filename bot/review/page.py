@@ -9,17 +9,20 @@ CSS = """
 :root{--ink:#1c2b2a;--soft:#566664;--line:#d5dedc;--paper:#fff;--ground:#f4f7f6;--brand:#1d5f5b;--good:#1d6b3c;--warn:#8a5300;--bad:#a3211f}
 @media(prefers-color-scheme:dark){:root{--ink:#e6efed;--soft:#a9bab7;--line:#35423f;--paper:#182220;--ground:#0f1615;--brand:#7fcac3;--good:#7fd29c;--warn:#f0b964;--bad:#ff9a94}}
 *{box-sizing:border-box}body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
-main{max-width:68rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .6rem;overflow-wrap:anywhere}h2{font-size:1.2rem;margin:2.2rem 0 .6rem}
+main{max-width:68rem;margin:0 auto;padding:1.5rem 1rem 4rem}h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .6rem;overflow-wrap:anywhere}
+h2{font-size:1.2rem;margin:2.2rem 0 .6rem}
 p{margin:.4rem 0}.soft{color:var(--soft)}article,.sum{background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem;margin:.8rem 0}
 .sum{border-left:.4rem solid var(--brand)}.sum.good{border-left-color:var(--good)}.sum.warn{border-left-color:var(--warn)}.sum.bad{border-left-color:var(--bad)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.6rem;margin:.8rem 0}
 .tile{background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:.6rem .8rem}.tile b{display:block;font-size:1.5rem;line-height:1.2}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;background:var(--paper)}th,td{border:1px solid var(--line);padding:.4rem .55rem;text-align:left;vertical-align:top}
+.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;background:var(--paper)}th,td{
+border:1px solid var(--line);padding:.4rem .55rem;text-align:left;vertical-align:top}
 th{background:var(--ground);font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}
 blockquote{margin:.2rem 0 .5rem;padding-left:.8rem;border-left:.2rem solid var(--line);overflow-wrap:anywhere}
 .tag{display:inline-block;border:1px solid currentColor;border-radius:1rem;padding:0 .55rem;font-size:.85rem;margin:0 .3rem .2rem 0}
 .good-t{color:var(--good)}.warn-t{color:var(--warn)}.bad-t{color:var(--bad)}.soft-t{color:var(--soft)}
-svg{max-width:100%;height:auto;display:block}svg text{fill:var(--ink);font:13px system-ui,sans-serif}.plot{overflow-x:auto;background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:.6rem;margin:.6rem 0}
+svg{max-width:100%;height:auto;display:block}svg text{fill:var(--ink);font:13px system-ui,sans-serif}
+.plot{overflow-x:auto;background:var(--paper);border:1px solid var(--line);border-radius:.6rem;padding:.6rem;margin:.6rem 0}
 .plot svg{min-width:34rem}details summary{cursor:pointer;font-weight:600;padding:.3rem 0}a{color:var(--brand)}
 """
 

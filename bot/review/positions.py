@@ -14,8 +14,10 @@ PATH = Path(__file__).with_name("positions.yaml")
 NAMED = re.compile(r"\b(?:(?:es|ar)?ketamine|spravato|ketamine-assisted)\b", re.I)
 # Words that mean ketamine once a sentence before has named it.
 _POINTING = re.compile(
-    r"\b(?:it|its|the (?:drug|treatment|medicine|therapy|infusions?|compound|substance)|this (?:drug|treatment|medicine|therapy|approach|process|state|option|altered|heightened|combination|increased)|"
-    r"these (?:effects|infusions|findings|results|receptors|side effects|properties|new|attributes|medications?|studies|risks|sessions|formulations)|infusions?|treatment|patients|the (?:effects?|benefits?|side effects?|risk|sessions?))\b", re.I)
+    r"\b(?:it|its|the (?:drug|treatment|medicine|therapy|infusions?|compound|substance)|this (?:drug|treatment|medicine|therapy|approach|process|state|option|altered|"
+    r"heightened|combination|increased)|"
+    r"these (?:effects|infusions|findings|results|receptors|side effects|properties|new|attributes|medications?|studies|risks|sessions|formulations)|infusions?|"
+    r"treatment|patients|clients|customers|the (?:effects?|benefits?|side effects?|risk|sessions?))\b", re.I)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,11 @@ def _facts(desk: Desk, used: set[str]) -> str:
 
 def _sources(desk: Desk, cited: Counter[str]) -> str:
     kinds = Counter(s.type for s in desk.library.sources.values())
-    rows = [(kind, SOURCE_RANK[kind], kinds[kind], sum(n for s, n in cited.items() if s in desk.library.sources and desk.library.sources[s].type == kind)) for kind in SOURCE_RANK if kinds[kind]]
+    uses: Counter[str] = Counter()
+    for source, n in cited.items():
+        if source in desk.library.sources:
+            uses[desk.library.sources[source].type] += n
+    rows = [(kind, SOURCE_RANK[kind], kinds[kind], uses[kind]) for kind in SOURCE_RANK if kinds[kind]]
     return "<p>Sources by type, rank 1 weighing most, and in how many cards each is cited:</p>" + table(["type", "rank", "sources", "citations by cards"], rows, (1, 2, 3))
 
 

@@ -162,9 +162,11 @@ def helplines(rows: Helplines, hosts: frozenset[str], table: Table, today: date)
             at = table.line(f"id: {line.id}")
             yield from aged(line.id, line.checked, line.source, at)
             if line.pair and line.pair not in ids | emergency:
-                yield Fault(table.path, at, "helplines", f"{line.id}: its partner '{line.pair}' does not exist (R-22)", "Name the id of a line, or country code and emergency number, such as us-911")
+                yield Fault(table.path, at, "helplines", f"{line.id}: its partner '{line.pair}' does not exist (R-22)",
+                            "Name the id of a line, or country code and emergency number, such as us-911")
             if line.purpose == "poison" and not line.pair:
-                yield Fault(table.path, at, "helplines", f"{line.id}: a poison line is shown with the emergency number (R-22)", f"Set pair: {sorted(emergency)[0] if emergency else '…'}")
+                yield Fault(table.path, at, "helplines", f"{line.id}: a poison line is shown with the emergency number (R-22)",
+                            f"Set pair: {sorted(emergency)[0] if emergency else '…'}")
             if line.chat and host_of(line.chat) not in hosts:
                 yield Fault(table.path, at, "source-host", f"{line.id}: host '{host_of(line.chat)}' is not in hosts.yaml (R-39)", "Look at the site, then list the host")
 

@@ -35,32 +35,50 @@ COVERED = 0.55
 SAME = 0.80
 
 SOURCING = re.compile(
-    VENDOR.pattern + r"|\b(?:buy|purchase|order|shop for|get)\b[^.!?]{0,40}\b(?:online|delivered|delivery|shipp\w+|mailed|without (?:a |any )?prescription|web ?(?:shop|store)|at home kit)\b"
-    r"|\b(?:no|without) (?:a )?(?:prescription|doctor|questions?|evaluation) (?:needed|required|asked|necessary)\b|\b(?:fast|overnight|next[- ]day|discreet|express) (?:delivery|shipping)\b|\bfor sale\b", re.I)
-_CLINICIAN = r"(?:your|a|the|their|an?y?) (?:own |local |qualified |licensed |primary care |family |mental health |health ?care )*(?:doctor|gp|physician|clinician|provider|professional|therapist|psychiatrist|pharmacist)"
+    VENDOR.pattern + r"|\b(?:buy|purchase|order|shop for|get)\b[^.!?]{0,40}\b(?:online|delivered|delivery|shipp\w+|mailed|"
+    r"without (?:a |any )?prescription|web ?(?:shop|store)|at home kit)\b"
+    r"|\b(?:no|without) (?:a )?(?:prescription|doctor|questions?|evaluation) (?:needed|required|asked|necessary)\b|\b(?:fast|overnight|next[- ]day|discreet|"
+    r"express) (?:delivery|shipping)\b|\bfor sale\b", re.I)
+_CLINICIAN = (
+    r"(?:your|a|the|their|an?y?) (?:own |local |qualified |licensed |primary care |family |mental health |health ?care )*"
+    r"(?:doctor|gp|physician|clinician|provider|professional|therapist|psychiatrist|pharmacist)"
+)
 SELLING = re.compile(
     r"\b(?:call|contact|phone|text|e-?mail|message|visit|join|ask) (?:us|our)\b|\bcall (?:now|today)\b|\breach out to (?:us|our)\b|"
-    rf"\b(?:book|schedule|request|reserve|claim|arrange|secure) (?:your|a|an|my) (?!.*\bwith {_CLINICIAN})(?:\w+[- ]){{0,4}}(?:consultation|appointment|evaluation|assessment|visit|call|session|spot|place|tour)\b|"
-    r"\b(?:our|my) (?:\w+ )?(?:clinics?|team|services?|locations?|programs?|specialists?|patients?|providers?|infusions?|center|centre|practice|office|experts?|therapists?|doctors?|clients?|shop|store|website|protocol|packages?|products?)\b|"
-    r"\bwe(?: are|'re|’re)? (?:offer|provide|speciali[sz]e|accept|deliver|ship|proud|sell|stock|carry|guarantee)\b|\b(?:limited[- ]time|special offers?|discounts?|financing|money-back|sign up (?:now|today)|get started (?:now|today)|free (?:consultation|shipping|sample)|"
+    rf"\b(?:book|schedule|request|reserve|claim|arrange|secure) (?:your|a|an|my) (?!.*\bwith {_CLINICIAN})(?:\w+[- ]){{0,4}}(?:consultation|appointment|evaluation|"
+    rf"assessment|visit|call|session|spot|place|tour)\b|"
+    r"\b(?:our|my) (?:\w+ )?(?:clinics?|team|services?|locations?|programs?|specialists?|patients?|providers?|infusions?|center|centre|practice|office|experts?|"
+    r"therapists?|doctors?|clients?|shop|store|website|protocol|packages?|products?)\b|"
+    r"\bwe(?: are|'re|’re)? (?:offer|provide|speciali[sz]e|accept|deliver|ship|proud|sell|stock|carry|guarantee)\b|\b(?:limited[- ]time|special offers?|discounts?|"
+    r"financing|money-back|sign up (?:now|today)|get started (?:now|today)|free (?:consultation|shipping|sample)|"
     r"start your (?:\w+ )?journey|learn more about our|(?:now|currently) accepting|best price|add to (?:cart|basket)|shop now|satisfaction)\b|"
-    r"\b(?:treatment|therapy) options available at\b|\b(?:conditions|disorders|illnesses) we treat\b|\bwe (?:will|can) (?:help|ask|tailor|work|create|guide)\b|^\s*(?:our (?:services|locations?|team)|request (?:a|an) \w+|book (?:now|online)|call now.*|contact us|get started|shop|order now)\s*$", re.I)
+    r"\b(?:treatment|therapy) options available at\b|\b(?:conditions|disorders|illnesses) we treat\b|\bwe (?:will|can) (?:help|ask|tailor|work|create|guide)\b|"
+    r"^\s*(?:our (?:services|locations?|team)|request (?:a|an) \w+|book (?:now|online)|call now.*|contact us|get started|shop|order now)\s*$", re.I)
 HYPE = re.compile(
-    r"\b(?:game[- ]?chang\w+|revolutioni[sz]\w*|revolutionary|miracle|miraculous|(?<!fda )breakthroughs?(?! (?:therapy )?designation)|life[- ]chang\w+|transformative|transform(?:s|ing)? (?:your|lives|the)|cutting[- ]edge|"
-    r"ground-?breaking|fresh start|new lease|ray of hope|beacon of hope|unlock\w*|unleash\w*|awe-inspiring|wonder drug|magic(?:al)?|holy grail|reclaim (?:your|their)|take back (?:your|control)|"
+    r"\b(?:game[- ]?chang\w+|revolutioni[sz]\w*|revolutionary|miracle|miraculous|(?<!fda )breakthroughs?(?! (?:therapy )?designation)|life[- ]chang\w+|transformative|"
+    r"transform(?:s|ing)? (?:your|lives|the)|cutting[- ]edge|"
+    r"ground-?breaking|fresh start|new lease|ray of hope|beacon of hope|unlock\w*|unleash\w*|awe-inspiring|wonder drug|magic(?:al)?|holy grail|reclaim (?:your|their)|"
+    r"take back (?:your|control)|"
     r"world-class|state-of-the-art|renowned|leading (?:clinic|provider|experts?)|secret to|the life you deserve|you deserve|exciting (?:time|new|area|frontier)|"
     r"say goodbye to|finally (?:be )?free|remarkable|awaken\w*|profound (?:transformation|healing)\w*|nothing short of)\b", re.I)
 SELF = re.compile(
-    r"\b(?:with (?:over |more than |nearly )?[\w-]+ (?:years|decades) of experience|(?:spans?|over) (?:two|three|several|many) decades|years of experience (?:using|with|in)|i(?: am|'m|’m) (?:excited|thrilled|proud|passionate|dedicated)|"
-    r"my (?:passion|mission|journey|connection|expertise|professional|experience)|i(?:'ve|’ve| have) (?:had the (?:honor|privilege|pleasure)|witnessed|helped|spent years|made it a point)|as a (?:certified|leading|licensed|renowned))\b", re.I)
+    r"\b(?:with (?:over |more than |nearly )?[\w-]+ (?:years|decades) of experience|(?:spans?|over) (?:two|three|several|many) decades|years of experience (?:using|"
+    r"with|in)|i(?: am|'m|’m) (?:excited|thrilled|proud|passionate|dedicated)|"
+    r"my (?:passion|mission|journey|connection|expertise|professional|experience)|i(?:'ve|’ve| have) (?:had the (?:honor|privilege|pleasure)|witnessed|helped|"
+    r"spent years|made it a point)|as a (?:certified|leading|licensed|renowned))\b", re.I)
 ABSOLUTE = re.compile(
-    r"\b(?:cures?|cured|no side[- ]effects?|without (?:any )?side[- ]effects?|resets?|guarantee[ds]?|(?:completely|totally|absolutely|perfectly|100%) (?:safe|effective)|always works?|never fails?|"
-    r"permanent(?:ly)?|risk[- ]free|everyone|instant(?:ly)?|proven|eliminat\w+|eradicat\w+|all patients|once and for all|undeniabl\w+|most effective|the best treatment)\b", re.I)
+    r"\b(?:cures?|cured|no side[- ]effects?|without (?:any )?side[- ]effects?|resets?|guarantee[ds]?|(?:completely|totally|absolutely|perfectly|100%) (?:safe|"
+    r"effective)|always works?|never fails?|"
+    r"permanent(?:ly)?|risk[- ]free|everyone|instant(?:ly)?|proven|eliminat\w+|eradicat\w+|all patients|once and for all|undeniabl\w+|most effective|"
+    r"the best treatment)\b", re.I)
 _ABSOLUTE_SPARE = re.compile(
-    r"\b(?:not|no|never|isn['’]t|aren['’]t|nor|nothing|nobody|none|without proof|claims? (?:that|to)|beware|myth|if (?:a|the|any)|experienced by everyone|not everyone)\b", re.I)
+    r"\b(?:not|no|never|isn['’]t|aren['’]t|nor|nothing|nobody|none|without proof|claims? (?:that|to)|beware|myth|if (?:a|the|any)|experienced by everyone|"
+    r"not everyone)\b", re.I)
 RESEARCH = re.compile(
-    r"\b(?:(?:a|one|another|recent|early|several|many|some|other|new|the|more recent|clinical) (?:\w+ ){0,2}(?:stud(?:y|ies)|trials?|research)|research(?:ers)? (?:show|suggest|indicate|has|have|believe|found)\w*|stud(?:y|ies) (?:show|suggest|found|have|indicate|published|reported)\w*|"
-    r"experts? (?:say|agree|believe|underline|recommend)\w*|according to|scientists|evidence (?:shows|suggests)|statistics|survey|\d+(?:\.\d+)?\s?(?:%|percent|per cent|million|out of|in \d))\b", re.I)
+    r"\b(?:(?:a|one|another|recent|early|several|many|some|other|new|the|more recent|clinical) (?:\w+ ){0,2}(?:stud(?:y|ies)|trials?|research)|"
+    r"research(?:ers)? (?:show|suggest|indicate|has|have|believe|found)\w*|stud(?:y|ies) (?:show|suggest|found|have|indicate|published|reported)\w*|"
+    r"experts? (?:say|agree|believe|underline|recommend)\w*|according to|scientists|evidence (?:shows|suggests)|statistics|survey|\d+(?:\.\d+)?\s?(?:%|percent|"
+    r"per cent|million|out of|in \d))\b", re.I)
 _ADVICE = re.compile(
     rf"\b(?:consult\w*|talk|speak|discuss|ask|check|share|tell|see|seek\w*)\b[^.!?]{{0,40}}\b(?:with|to|for|from)?\s*{_CLINICIAN}|\b(?:seek|get) (?:help|care|medical)\b|"
     r"^(?:it['’]?s? (?:is )?)?(?:important|essential|crucial|best) to (?:discuss|consult|talk|have|seek|ask)\b", re.I)
@@ -196,6 +214,10 @@ def judge(part: Part, vector: Floats, held: Statements, positions: Sequence[Posi
         return Finding(part, noted, "against", (f"It is {why}.",), near)
     if any(n == "absolute" for n, _ in noted):
         return Finding(part, noted, "stronger", ("It promises without limits.",), near)
+    if any(n == "hype" for n, _ in noted) and about_ketamine(part.text, part.context, part.section):
+        return Finding(part, noted, "stronger", ("It praises where it should say what was found, and in whom.",), near)
+    if any(n in ("selling", "self-promotion") for n, _ in noted):
+        return Finding(part, noted, None)
     if near and (near[0].similarity >= COVERED or advice):
         return Finding(part, noted, "in line", (), near)
     return Finding(part, noted, "not covered", (), near)

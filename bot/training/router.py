@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from bot.conversation import ACTION_OF, Category
+from bot.encoder import Floats
+from bot.guardrails.ngrams import NgramClassifier
 from bot.guardrails.normalize import normalize
-from bot.guardrails.router import MAX_TOKENS, WEIGHTS, Probabilities, context_of
+from bot.guardrails.router import MAX_TOKENS, WEIGHTS, Probabilities, context_of, mix
 from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Classify, Screen
-from bot.training import deltas, thresholds
+from bot.training import deltas, ngrams, thresholds
 from bot.training.examples import CATEGORIES, Example, augment, hosts, load_examples, split
 from bot.training.export import MINILM_SHA256, load_minilm, minilm_folder, quantize, to_onnx
 
@@ -122,54 +124,41 @@ def train(
     return model.cpu().eval()
 
 
-def logits_of(model: Any, examples: Sequence[Example]) -> np.ndarray[Any, Any]:
-    """Logits of each example, float32 (n, categories)."""
+def probabilities(model: Any, second: NgramClassifier, pairs: list[tuple[str, str]]) -> tuple[Floats, Floats]:
+    """What encoder and n-gram classifier say of (last message, context) pairs, each (n, categories)."""
     import torch
 
     from bot.encoder import open_tokenizer
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = model.to(device)
     tokenizer = open_tokenizer(minilm_folder() / "tokenizer.json", MAX_TOKENS)
-    pairs = [pair_of(e) for e in examples]
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i][0]) + len(pairs[i][1]))
-    out = np.zeros((len(pairs), len(CATEGORIES)), dtype=np.float32)
     with torch.no_grad():
-        for start in range(0, len(order), 64):
-            picked = order[start : start + 64]
-            out[picked] = model(**_tokens(tokenizer, [pairs[i] for i in picked], device)).cpu().numpy()
-    model.cpu()
-    return out
+        first = [torch.softmax(model(**_tokens(tokenizer, pairs[i : i + 32], "cpu")), dim=1).numpy() for i in range(0, len(pairs), 32)]
+    return np.concatenate(first), np.stack([second(*pair) for pair in pairs])
 
 
-def classify(model: Any, temperature: float) -> Classify:
-    """The torch model as the router that the screen calls."""
-    import torch
-
-    from bot.encoder import open_tokenizer
-
-    tokenizer = open_tokenizer(minilm_folder() / "tokenizer.json", MAX_TOKENS)
+def classify(model: Any, second: NgramClassifier, temperature: float) -> Classify:
+    """Both classifiers as the router that the screen calls."""
 
     def run(pairs: list[tuple[str, str]]) -> list[Probabilities]:
-        with torch.no_grad():
-            odds = torch.softmax(model(**_tokens(tokenizer, pairs, "cpu")) / temperature, dim=1)
-        return [dict(zip(CATEGORIES, map(float, row), strict=True)) for row in odds]
+        rows = mix(*probabilities(model, second, pairs), temperature)
+        return [dict(zip(CATEGORIES, map(float, row), strict=True)) for row in rows]
 
     return run
 
 
-def fit_temperature(logits: np.ndarray[Any, Any], truth: Sequence[int]) -> float:
+def fit_temperature(first: Floats, second: Floats, truth: Sequence[int]) -> float:
     """The temperature that minimises held-out log loss (Guo et al. 2017, arXiv 1706.04599), by grid."""
+    rows = np.arange(len(truth))
+
     def loss(t: float) -> float:
-        z = logits / t
-        z = z - z.max(axis=1, keepdims=True)
-        return float(np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(truth)), list(truth)]))
-    return min((round(0.5 + 0.05 * i, 2) for i in range(60)), key=loss)
+        return float(-np.mean(np.log(mix(first, second, t)[rows, list(truth)] + 1e-9)))
+
+    return min((round(0.3 + 0.05 * i, 2) for i in range(50)), key=loss)
 
 
-def report(logits: np.ndarray[Any, Any], examples: Sequence[Example]) -> dict[str, float]:
+def report(scores: Floats, examples: Sequence[Example]) -> dict[str, float]:
     """Held-out accuracy by category, by action, and the rates that matter."""
-    guess = [CATEGORIES[i] for i in logits.argmax(axis=1)]
+    guess = [CATEGORIES[i] for i in scores.argmax(axis=1)]
     truth = [e.category for e in examples]
     def rate(rows: list[bool]) -> float:
         return round(float(np.mean(rows)), 4) if rows else float("nan")
@@ -190,10 +179,26 @@ def report(logits: np.ndarray[Any, Any], examples: Sequence[Example]) -> dict[st
     }
 
 
-def save(model: Any, folder: Path, manifest: dict[str, Any]) -> None:
-    """Write router.safetensors (the difference from the base model) and router.json."""
+def save_weights(model: Any, folder: Path) -> None:
+    """Write router.safetensors, the difference from the base model."""
     deltas.save(model, classifier(), folder / "router.safetensors")
-    (folder / "router.json").write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def calibrate(model: Any, second: NgramClassifier, held: Sequence[Example], seed: int) -> dict[str, Any]:
+    """Temperature, thresholds and measured rates on examples that neither classifier has seen."""
+    both = probabilities(model, second, [pair_of(e) for e in held])
+    truth = [CATEGORIES.index(e.category) for e in held]
+    temperature = fit_temperature(*both, truth)
+    chosen, lowest = thresholds.choose(Screen(RuleSet(load_rules()), classify(model, second, temperature)), held, seed)
+    return {
+        "labels": [c.value for c in CATEGORIES],
+        "temperature": temperature,
+        "thresholds": thresholds.as_dict(chosen),
+        "mean_cost": round(lowest, 4),
+        "held_out": report(mix(*both, temperature), held),
+        "held_out_encoder_alone": report(both[0], held),
+        "held_out_ngrams_alone": report(both[1], held),
+    }
 
 
 def load(folder: Path = WEIGHTS) -> Any:
@@ -231,15 +236,10 @@ def run(intents: Path, epochs: int, seed: int, progress: Callable[[str, int, int
     started = time.monotonic()
     kept, held = split(examples, HELD_OUT, seed)
     model = train(kept, epochs, seed, progress)
-    logits = logits_of(model, held)
-    temperature = fit_temperature(logits, [CATEGORIES.index(e.category) for e in held])
-    chosen, lowest = thresholds.choose(Screen(RuleSet(load_rules()), classify(model, temperature)), held, seed)
+    save_weights(model, folder)
+    ngrams.train([pair_of(e) for e in kept], [e.category for e in kept], CATEGORIES, seed, folder / "ngrams.npz")
     manifest = {
-        "labels": [c.value for c in CATEGORIES],
-        "temperature": temperature,
-        "thresholds": thresholds.as_dict(chosen),
-        "mean_cost": round(lowest, 4),
-        "held_out": report(logits, held),
+        **calibrate(model, NgramClassifier(folder / "ngrams.npz"), held, seed),
         "data": data_hash(examples),
         "examples": len(examples),
         "base_model": MINILM_SHA256,
@@ -248,5 +248,5 @@ def run(intents: Path, epochs: int, seed: int, progress: Callable[[str, int, int
         "torch": torch.__version__,
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
-    save(model, folder, manifest)
+    (folder / "router.json").write_text(json.dumps(manifest, indent=1) + "\n")
     return manifest

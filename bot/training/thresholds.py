@@ -32,6 +32,7 @@ GRID: dict[str, tuple[float, ...]] = {
     "refuse_part": (0.7, 0.8, 0.9, 0.95, 0.98, 1.01),
     "refuse_floor": (0.01, 0.03, 0.05, 0.1, 0.15, 0.2),
     "refuse_after_refusal": (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.45),
+    "refuse_rule_floor": (0.0, 0.01, 0.02, 0.04, 0.08),
     "defer": (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6),
 }
 
@@ -46,7 +47,7 @@ def buried(examples: Sequence[Example], seed: int) -> list[Example]:
             a, b = rng.choice(benign).last, rng.choice(benign).last
             text = rng.choice([f"{a}. {e.last}", f"{a}. {e.last}. {b}", f"{e.last}. {b}"])
             out.append(Example((text,), e.category, e.brief))
-    return rng.sample(out, min(len(out), 500))
+    return rng.sample(out, min(len(out), 250))
 
 
 def cost(rows: Sequence[tuple[Evidence, Action]], at: Thresholds) -> float:

@@ -112,7 +112,7 @@ def api_page(schema: Mapping[str, Any], settings: Settings) -> str:
         if rows:
             parts.append(f"<h3>{escape(name)}</h3><table><thead><tr><th>Field</th><th>Type</th><th>Meaning</th></tr></thead><tbody>{rows}</tbody></table>")
     parts.append(
-        "<h2>Try it</h2><pre><code>curl -s -H 'Content-Type: application/json' \\\n"
+        "<h2>Try it</h2><pre tabindex='0'><code>curl -s -H 'Content-Type: application/json' \\\n"
         "  -d '{\"messages\": [{\"role\": \"user\", \"content\": \"Can ketamine harm the bladder?\"}], \"country\": \"US\"}' \\\n"
         "  http://127.0.0.1:7860/api/chat</code></pre>"
     )

@@ -20,6 +20,8 @@ def axe(visit: Visit, state: str) -> None:
     """No serious or critical violation."""
     from axe_playwright_python.sync_playwright import Axe
 
+    # The message box stays over the page's end; axe would count what happens to lie under it as too small to touch.
+    visit.page.add_style_tag(content="#lantern-root .say, #lantern-root .help { position: static !important }")
     found = Axe().run(visit.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
     bad = [
         f"{state}: {v['id']} {v['help']}: {[n['html'][:160] for n in v['nodes'][:3]]}"
@@ -130,7 +132,7 @@ def test_sheet_copies_saves_and_prints(visit: Make) -> None:
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as text").click()
     assert saved.value.suggested_filename == "questions-for-my-clinician.txt"
-    page.evaluate("window.print = () => { window.printed = document.body.className }")
+    page.evaluate("void (window.print = () => { window.printed = document.body.className })")
     page.get_by_role("button", name="Print").click()
     assert "print-sheet" in page.evaluate("window.printed")
     page.keyboard.press("Escape")
@@ -331,6 +333,7 @@ def test_embedded_on_a_site(visit: Make) -> None:
     frame = page.frame_locator("#lantern-widget iframe")
     frame.locator("[data-ready=yes]").wait_for()
     page.wait_for_function("document.activeElement.id === 'lantern-widget'")
+    frame.locator("#lantern-say:focus").wait_for()
     page.keyboard.type(QUESTION)
     page.keyboard.press("Enter")
     frame.locator(".bot").wait_for()
@@ -368,7 +371,7 @@ def test_launcher_covers_no_focus(visit: Make) -> None:
 
 def test_markup_in_a_message_is_only_text(visit: Make) -> None:
     v = visit().open()
-    v.page.evaluate("window.alert = () => { window.hacked = true }")
+    v.page.evaluate("void (window.alert = () => { window.hacked = true })")
     for text in ("<img src=x onerror=alert(1)> is ketamine safe?", "![x](https://evil.example/x.png) [a](javascript:alert(1))", "\u202e\u0000<script>alert(1)</script>"):
         v.ask(text)
     assert v.page.evaluate("window.hacked === undefined")

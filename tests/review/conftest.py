@@ -102,7 +102,8 @@ countries:
     emergency: "911"
     emergency_source: https://example.org/911
     lines:
-      - {id: us-988, name: "988", for: crisis, call: "988", chat: "https://988lifeline.org", hours: "24/7", free: true, pair: us-911, source: "https://example.org/988", checked: 2026-11-20}
+      - {id: us-988, name: "988", for: crisis, call: "988", chat: "https://988lifeline.org", hours: "24/7", free: true, pair: us-911,
+         source: "https://example.org/988", checked: 2026-11-20}
       - {id: us-poison, name: Poison Help, for: poison, call: "1-800-222-1222", hours: "24/7", free: true, pair: us-988, source: "https://example.org/p", checked: 2026-11-20}
 """,
     "queries/risks.jsonl": '{"card": "risks-bladder", "query": "k bladder hurts"}\n',

@@ -30,9 +30,10 @@ ERRORS: list[tuple[str, Edit]] = [
     ("schema", (CARD, "review_by: 2027-05-01", "review_by: soon")),
     ("schema", ("helplines.yaml", "hours: \"24/7\", free: true, pair: us-911", "free: true, pair: us-911")),
     ("schema", ("sources.yaml", "  year: 2012\n", "")),
+    ("schema", ("sources.yaml", "title: A survey", "title: A survey: of")),
     ("citation", (CARD, "[^survey]", "[^nowhere]")),
     ("citation", (CARD, MAIN, "Frequent use can hurt the bladder badly. It can also hurt the liver badly. [^survey]")),
-    ("retracted", ("sources.yaml", "A survey of people", "RETRACTED: a survey of people")),
+    ("retracted", ("sources.yaml", "A survey of people", "RETRACTED a survey of people")),
     ("amount", (CARD, MAIN, "People who take 50 mg can hurt the bladder. [^survey]")),
     ("amount", (CARD, "peeing all the time", "i take it twice a week, ketamine and peeing")),
     ("amount", (CARD, "Can ketamine harm", "Can 2 grams of ketamine harm")),
@@ -93,8 +94,10 @@ def test_an_error_is_found(rule: str, edit: Edit, faults: Plant) -> None:
     found = [f for f in faults(edit) if f.severity == "error"]
     assert rule in {f.rule for f in found}
     fault = next(f for f in found if f.rule == rule)
-    assert fault.path.endswith(edit[0].split("/")[-1]) or rule == "facts"
-    assert fault.line >= 1 and fault.problem and fault.remedy
+    assert fault.path.endswith(edit[0].split("/")[-1]) or rule in ("facts", "retracted", "duplicate")
+    assert fault.line >= 1
+    assert fault.problem
+    assert fault.remedy
     assert str(fault).startswith(f"{fault.path}:{fault.line}: [{rule}] ")
 
 
@@ -158,11 +161,13 @@ def test_fix_mends_what_needs_no_judgement(knowledge: Path, faults: Plant) -> No
         ("sources.yaml", "- id: rule", "- id: extra\n  title: A spare title\n  authors_or_body: B\n  year: 2020\n  type: rct\n  url: https://doi.org/2\n- id: rule"),
         ("facts.yaml", "  sources: [survey]\n", "  sources: [survey, extra]\n  unused: forgot\n"),
     )
-    assert {"safe-messaging", "expires_on", "related"} <= {f.rule for f in before}
+    assert {"schema", "expires_on", "unused-source"} <= {f.rule for f in before}
     changes = fix(read(knowledge, TODAY))
     assert len(changes) >= 6
-    assert check(read(knowledge, TODAY)) == []
-    assert fix(read(knowledge, TODAY)) == []
+    desk = read(knowledge, TODAY)
+    assert check(desk) == []
+    assert desk.cards["regulation-online"].related == ("risks-bladder",)
+    assert fix(desk) == []
 
 
 def test_fix_changes_nothing_in_a_clean_tree(knowledge: Path) -> None:
@@ -181,11 +186,14 @@ def test_the_command_exits_by_errors_only(knowledge: Path, monkeypatch: pytest.M
     run = CliRunner().invoke
     assert run(app, ["knowledge", "check", "--today", "2026-11-22"]).exit_code == 0
     late = run(app, ["knowledge", "check", "--today", "2027-01-10"])
-    assert late.exit_code == 0 and "warning: " in late.output
+    assert late.exit_code == 0
+    assert "warning: " in late.output
     path = knowledge / CARD
     path.write_text(path.read_text(encoding="utf-8").replace("frequent use", "50 mg"), encoding="utf-8")
     bad = run(app, ["knowledge", "check", "--today", "2026-11-22"])
-    assert bad.exit_code == 1 and "risks-bladder.md:" in bad.output and "[amount]" in bad.output
+    assert bad.exit_code == 1
+    assert "risks-bladder.md:" in bad.output
+    assert "[amount]" in bad.output
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@
   const $ = (s) => shade.querySelector(s);
   const [launch, panel, resize] = [$(".launch"), $(".panel"), $(".resize")];
   launch.querySelector("b").textContent = label;
-  let frame = null, closed = 0;
+  let frame = null, ready = false, closed = 0, exit = "";
 
   function open() {
     if (!frame) {
@@ -61,7 +61,7 @@
     launch.hidden = true;
     launch.setAttribute("aria-expanded", "true");
     frame.focus();
-    frame.contentWindow.postMessage({ lantern: "focus" }, base.origin);
+    if (ready) frame.contentWindow.postMessage({ lantern: "focus" }, base.origin);
   }
   function close() {
     if (panel.hidden) return;
@@ -82,12 +82,14 @@
   shade.addEventListener("keydown", (e) => { if (e.key === "Escape") { e.stopPropagation(); close(); } });
   // Escape closes the chat; a second Escape within a second leaves the page, as it does inside the chat.
   document.addEventListener("keydown", (e) => { if (e.key === "Escape" && closed && Date.now() - closed < 1000) leave(exit); });
-  let exit = "";
   addEventListener("message", (e) => {
     if (!frame || e.source !== frame.contentWindow || e.origin !== base.origin || !e.data) return;
     if (e.data.lantern === "escape") { exit = e.data.url || exit; close(); }
     if (e.data.lantern === "leave") leave(e.data.url);
-    if (e.data.lantern === "ready" && !panel.hidden) e.source.postMessage({ lantern: "focus" }, base.origin);
+    if (e.data.lantern === "ready") {
+      ready = true;
+      if (!panel.hidden) e.source.postMessage({ lantern: "focus" }, base.origin);
+    }
   });
 
   // Whatever the host page focuses is moved out from under the launcher.

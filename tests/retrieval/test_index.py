@@ -1,0 +1,52 @@
+"""What is embedded of each card, and how confidence is read."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.retrieval.confidence import Confidence
+from bot.retrieval.index import Entry, entries
+
+from .test_card import GOOD, parse_card
+
+
+def test_a_card_gives_title_questions_queries_and_passages() -> None:
+    rows = list(entries([parse_card(GOOD)], {"risks-test": ["typed by someone"], "other": ["not here"]}))
+    assert [r.kind for r in rows] == ["title"] + ["question"] * 4 + ["passage"] * 2
+    assert rows[4].text == "typed by someone"
+    assert rows[5].text.startswith("Can ketamine harm the test? Yes.")
+    assert len({r.id for r in rows}) == len(rows)
+
+
+def test_the_hash_is_of_the_text_alone() -> None:
+    assert Entry("a", "a", "title", 0, "x").text_hash == Entry("b", "b", "passage", 3, "x").text_hash
+    assert Entry("a", "a", "title", 0, "x").text_hash != Entry("a", "a", "title", 0, "y").text_hash
+
+
+unit = st.floats(0, 1)
+
+
+@given(st.lists(unit, max_size=5), st.floats(0, 100), unit)
+def test_confidence_is_a_probability(similarities: list[float], lexical: float, certainty: float) -> None:
+    value = Confidence.load()(sorted(similarities, reverse=True), lexical, {"risks": 1.0}, "risks", certainty)
+    assert 0.0 <= value <= 1.0
+    assert not math.isnan(value)
+
+
+def test_nothing_found_is_no_confidence() -> None:
+    assert Confidence.load()([], 0.0, {}, "risks", 1.0) == 0.0
+
+
+def test_closer_is_surer() -> None:
+    """R-35: what is far from every card is not answered."""
+    sure = Confidence.load()
+    near, far = (sure([s, s - 0.05, s - 0.1], 10 * s, {"risks": 1.0}, "risks", 0.9) for s in (0.85, 0.15))
+    assert near > 0.5 > far
+
+
+def test_weights_are_committed() -> None:
+    assert (Path(__file__).parents[2] / "bot" / "retrieval" / "confidence.json").exists()

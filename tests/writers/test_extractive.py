@@ -1,0 +1,192 @@
+"""The extractive writer: the right passages, every sentence cited, two-part questions, length."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from dataclasses import dataclass
+
+import pytest
+import textstat
+
+from bot.conversation import Action, Draft
+from bot.retrieval.card import Card, Sentence, parse_card
+from bot.writers import extractive
+from bot.writers.extractive import MORE_WORDS, WORDS, choose, compose, question_parts, related_questions
+
+from ..conftest import Ask
+from ..retrieval.test_retriever import STARRED
+
+
+@dataclass
+class Hit:
+    card: Card
+    similarity: float = 0.8
+    passage_similarity: tuple[float, ...] = ()
+
+
+def card(id: str, *passages: str) -> Card:
+    text = f"---\nid: {id}\ntitle: A title for {id}?\ntopic: risks\nquestions: [a b c, d e f, g h i]\ncertainty: limited\nsources_checked: 2026-01-01\nreview_by: 2027-01-01\n---\n"
+    text += "\n\n".join(f"{p} [^{id}]" for p in passages) + "\n"
+    return parse_card(text)
+
+
+FULL = parse_card("""---
+id: one
+title: A title for one?
+topic: risks
+questions: [a b c, d e f, g h i]
+certainty: limited
+related: [two, gone]
+sources_checked: 2026-01-01
+review_by: 2027-01-01
+---
+The main message. [^s1]
+
+A second passage that is near. [^s2]
+
+A third passage that is far. [^s1]
+## How sure is this?
+Fairly sure. [^s1] Not quite. [^s2] A third remark. [^s1]
+## Worth asking your clinician
+- What about me?
+## In simpler words
+It is simple. [^s1]
+""")
+TWO = card("two", "The other answer.", "More of the other.")
+
+
+def texts(draft: Draft) -> list[str]:
+    return [s.text for s in draft.statements]
+
+
+def test_the_main_message_leads() -> None:
+    """R-51."""
+    draft = compose([Hit(FULL, passage_similarity=(0.2, 0.9, 0.1))], [], {})
+    assert texts(draft)[0] == "The main message."
+
+
+def test_a_near_passage_joins_and_a_far_one_does_not() -> None:
+    assert choose(Hit(FULL, passage_similarity=(0.8, 0.78, 0.2)), WORDS) == [0, 1]
+
+
+def test_passages_come_in_reading_order() -> None:
+    assert choose(Hit(FULL, passage_similarity=(0.8, 0.75, 0.8)), WORDS) == [0, 1, 2]
+
+
+def test_the_budget_is_kept() -> None:
+    long = card("long", *(" ".join(["word"] * 40) + f" {i}." for i in range(8)))
+    chosen = choose(Hit(long, passage_similarity=(0.9,) * 8), WORDS)
+    assert sum(len(long.passages[i].text.split()) for i in chosen) <= WORDS
+    more = choose(Hit(long, passage_similarity=(0.9,) * 8), MORE_WORDS)
+    assert len(more) > len(chosen)
+    assert sum(len(long.passages[i].text.split()) for i in more) <= MORE_WORDS
+
+
+def test_every_statement_rests_on_its_passage() -> None:
+    """R-34: what the gate compares with is the passage itself."""
+    draft = compose([Hit(FULL, passage_similarity=(0.8, 0.8, 0.8))], [], {})
+    for statement in draft.statements:
+        assert statement.sources
+        assert statement.text in statement.support
+        assert statement.card == "one"
+
+
+def test_certainty_and_a_next_step_follow() -> None:
+    draft = compose([Hit(FULL, passage_similarity=(0.8, 0.1, 0.1))], [], {})
+    assert [b.lead for b in draft.blocks if b.lead] == ["**How sure is this?**", "**Worth asking your clinician:** What about me?"]
+
+
+def test_simpler_uses_the_simpler_words() -> None:
+    """R-53."""
+    assert texts(compose([Hit(FULL, passage_similarity=(0.8, 0.1, 0.1))], [], {}, "simpler")) == ["It is simple."]
+    assert texts(compose([Hit(TWO, passage_similarity=(0.8, 0.1))], [], {}, "simpler"))[0] == "The other answer."
+
+
+def test_more_gives_the_whole_card() -> None:
+    draft = compose([Hit(FULL, passage_similarity=(0.8, 0.1, 0.1))], [], {}, "more")
+    assert {"The main message.", "A second passage that is near.", "A third passage that is far.", "A third remark."} <= set(texts(draft))
+
+
+def test_a_lead_stands_first_and_brief_leaves_the_close_out() -> None:
+    draft = compose([Hit(FULL, passage_similarity=(0.8, 0.1, 0.1))], [], {}, lead="First this.", brief=True)
+    assert draft.blocks[0].lead == "First this."
+    assert not any("How sure" in b.lead for b in draft.blocks)
+
+
+def test_both_parts_get_their_card() -> None:
+    draft = compose([Hit(FULL, passage_similarity=(0.8, 0.1, 0.1)), Hit(TWO, passage_similarity=(0.8, 0.1))], [], {})
+    assert {"The main message.", "The other answer."} <= set(texts(draft))
+    assert {s.card for s in draft.statements} == {"one", "two"}
+
+
+def test_related_questions_skip_what_was_used_or_is_gone() -> None:
+    titles = {"one": "One?", "two": "Two?", "three": "Three?"}
+    assert related_questions([Hit(FULL), Hit(card("three", "Text."))], {"one"}, titles) == ("Two?", "Three?")
+
+
+@pytest.mark.parametrize(("message", "parts"), [
+    ("What are the side effects? How long do they last?", 2),
+    ("What are the side effects and how long do they last?", 2),
+    ("What is ketamine and is it legal here?", 2),
+    ("What is ketamine?", 1),
+    ("Is ketamine safe and effective?", 1),
+    ("Does it help anxiety and depression?", 1),
+    ("hello there", 1),
+    ("", 1),
+])
+def test_two_part_questions_are_split(message: str, parts: int) -> None:
+    assert len(question_parts(message)) == parts
+
+
+def test_a_two_part_question_gets_both_parts(ask: Ask) -> None:
+    reply = ask("What are the common side effects of ketamine? And what does ketamine treatment cost?")
+    assert reply.action is Action.ANSWER
+    assert {"risks-common-side-effects", "consultation-cost"} <= set(reply.cards)
+
+
+def answers(ask: Ask) -> list[tuple[str, str]]:
+    found = [(r["question"], ask(r["question"])) for r in STARRED if r["actions"] == ["answer"]]
+    return [(q, r.text) for q, r in found if r.action is Action.ANSWER]
+
+
+def sentences(card: Card) -> list[Sentence]:
+    return list(card.sentences())
+
+
+def test_every_factual_sentence_of_an_answer_is_cited(ask: Ask, cards: dict[str, Card]) -> None:
+    """R-34: each statement ends with the number of its source; leads are fixed texts."""
+    for row in STARRED[:20]:
+        reply = ask(row["question"])
+        if reply.action is not Action.ANSWER:
+            continue
+        assert reply.citations, row["question"]
+        body = [p for p in reply.text.split("\n\n") if not p.startswith("**Worth asking")]
+        for paragraph in body:
+            assert re.search(r"\[\d+\]$", paragraph.strip()), paragraph
+        used = {int(n) for n in re.findall(r"\[(\d+)\]", reply.text)}
+        assert used == {c.n for c in reply.citations}
+        known = {s.text for i in reply.cards for s in sentences(cards[i])}
+        for piece in re.split(r"(?:\[\d+\])+", " ".join(body)):
+            text = piece.replace("**How sure is this?**", "").strip()
+            assert not text or text in known, text
+
+
+def test_answers_are_short_and_read_easily(ask: Ask) -> None:
+    """R-50 and R-52: a median grade of 8 or lower and about 150 words."""
+    found = answers(ask)
+    assert len(found) >= 30
+    lengths = [len(re.sub(r"\[\d+\]", "", text).split()) for _, text in found]
+    assert statistics.median(lengths) <= 150
+    assert max(lengths) <= 220
+    grades = [textstat.flesch_kincaid_grade(re.sub(r"\[\d+\]|\*\*", "", text)) for _, text in found]
+    assert statistics.median(grades) <= 8.0
+
+
+def test_the_writer_never_invents_a_sentence(cards: dict[str, Card]) -> None:
+    """Whatever the similarities, each statement stands in its card."""
+    for one in list(cards.values())[::7]:
+        for near in ((), (0.9,) * len(one.passages), tuple(i / 10 for i in range(len(one.passages)))):
+            for mode in ("normal", "more", "simpler"):
+                draft = extractive.compose([Hit(one, passage_similarity=near)], [], {}, mode)
+                assert {s.text for s in draft.statements} <= {s.text for s in one.sentences()}
