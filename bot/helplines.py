@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -121,6 +122,7 @@ class Helplines(BaseModel):
         for country in self.countries.values():
             found.add("".join(c for c in country.emergency if c.isdigit()))
             for line in country.lines:
+                found.update("".join(c for c in n if c.isdigit()) for n in re.findall(r"\d[\d-]{8,}\d", line.note or ""))
                 for way in (line.call, line.text, line.whatsapp):
                     if way:
                         found.add("".join(c for c in way if c.isdigit()))

@@ -156,7 +156,7 @@ class _Swapped(Replies):
     """Fixed replies under other names."""
 
     def __init__(self, inner: Replies, names: Callable[[str], str]) -> None:
-        self._texts, self._languages, self.helplines = inner._texts, inner._languages, inner.helplines
+        self.__dict__.update(inner.__dict__)
         self._rename = names
 
     def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "") -> str:

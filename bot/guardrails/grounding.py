@@ -29,7 +29,7 @@ ALIKE = 0.62  # cosine that a sentence between the two must reach
 LONGEST = 60  # words
 
 _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*|\d[\d,]*(?:\.\d+)?")
-_ALLOWED = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿ0-9 .,;:!?'’‘“”\"()%$£€/–—-]*")
+_ALLOWED = re.compile(r"[A-Za-zÀ-ÖØ-öø-ÿ0-9 +.,;:!?'’‘“”\"()%$£€/–—-]*")
 _CITES = re.compile(r"\[|\]|\bet al\b|\bdoi\b|\bpmid\b|\([^)]*\b(?:19|20)\d\d\)", re.I)
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
 _CLAUSE = re.compile(
@@ -42,7 +42,7 @@ _ORDER = re.compile(
     r"^(?:please\s+|just\s+|then\s+|first,?\s+|now,?\s+|so\s+)?(take|use|stop|start|double|halve|skip|try|swallow|inject|snort|increase|reduce|lower|raise|mix|buy|order|let|quit|"
     r"drop|split|repeat|keep|begin|continue|ignore|tell|sign|book|visit|join|click|get|give|go|put|add|avoid|do|don't|never|always|wait|drink|eat)\b", re.I)
 _YOU = re.compile(r"\byou(?:'re| are|'ve| have| clearly| probably| likely| need not| need| can| cannot| can't| could| will| should| must| do not| don't| may)\b|\bfor you\b|\bi(?:'m| am|'d| would| recommend| think| can)\b|\b(?:we|our|us)\b", re.I)
-_MEASURED = frozenset("more less fewer better worse higher lower larger smaller faster slower stronger weaker longer shorter safer riskier easier harder least".split())
+_MEASURED = frozenset(["more", "less", "fewer", "better", "worse", "higher", "lower", "larger", "smaller", "faster", "slower", "stronger", "weaker", "longer", "shorter", "safer", "riskier", "easier", "harder", "least"])
 _DENIED = re.compile(r"\b(?:is|are|was|were) (?:wrong|false|untrue|a myth|not true|missing|lacking)\b", re.I)
 _NO_MORE = re.compile(r"\bno (?:more|better|worse|less|faster|higher|lower) than\b", re.I)
 _AUXILIARY = re.compile(r"(?:is|are|was|were|do|does|did|can|cannot|could|may|might|has|have|had|will|should|must|not|need|needs)\b", re.I)
@@ -50,22 +50,14 @@ def _compared(words: Sequence[str]) -> set[str]:
     return {x for i, x in enumerate(words) if x in _MEASURED and not (x == "least" and i and words[i - 1] == "at")}
 
 
-_POINTS = frozenset("it its they them this that these those both each one".split())
+_POINTS = frozenset(["it", "its", "they", "them", "this", "that", "these", "those", "both", "each", "one"])
 _THAN = re.compile(r"\b(?:than|versus|vs|against|compared (?:with|to))\b", re.I)
-_NUMBER_WORDS = {w: str(i) for i, w in enumerate((
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty").split())} | {
+_NUMBER_WORDS = {w: str(i) for i, w in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"])} | {
     "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "hundred", "thousand": "thousand",
     "million": "million", "half": "1/2", "third": "1/3", "quarter": "1/4", "dozen": "12", "twice": "x2", "double": "x2", "doubled": "x2", "triple": "x3", "tripled": "x3", "percent": "%"}
 _LOOSE_NUMBERS = {"0", "1", "hundred", "thousand"}
 _SHARED = {"10", "100", "1000"}
-_FUNCTION = frozenset((
-    "a an the is are was were be been being am do does did done have has had having can could may might will would shall should must to of in on at for with by from as and or but if "
-    "than then that this these those it its it's they them their there you your yours yourself i me my we us our he she his her him so such very more most much too into over after "
-    "before during while when where which who whom whose what how why also just only even still yet up down out off again further other another own same each both about any all some "
-    "many few no not never none nobody nothing nor neither without cannot can't isn't aren't doesn't don't didn't wasn't weren't won't one ones thing things way ways yes because "
-    "though although since so-called rather instead either whether quite really there's here well however such called named like whatever between among within through per via upon "
-    "toward towards under above yet else per plus put let come comes came go goes went take takes took taken make makes made keep kept set"
-).split())
+_FUNCTION = frozenset(["a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "done", "have", "has", "had", "having", "can", "could", "may", "might", "will", "would", "shall", "should", "must", "to", "of", "in", "on", "at", "for", "with", "by", "from", "as", "and", "or", "but", "if", "than", "then", "that", "this", "these", "those", "it", "its", "it's", "they", "them", "their", "there", "you", "your", "yours", "yourself", "i", "me", "my", "we", "us", "our", "he", "she", "his", "her", "him", "so", "such", "very", "more", "most", "much", "too", "into", "over", "after", "before", "during", "while", "when", "where", "which", "who", "whom", "whose", "what", "how", "why", "also", "just", "only", "even", "still", "yet", "up", "down", "out", "off", "again", "further", "other", "another", "own", "same", "each", "both", "about", "any", "all", "some", "many", "few", "no", "not", "never", "none", "nobody", "nothing", "nor", "neither", "without", "cannot", "can't", "isn't", "aren't", "doesn't", "don't", "didn't", "wasn't", "weren't", "won't", "one", "ones", "thing", "things", "way", "ways", "yes", "because", "though", "although", "since", "so-called", "rather", "instead", "either", "whether", "quite", "really", "there's", "here", "well", "however", "such", "called", "named", "like", "whatever", "between", "among", "within", "through", "per", "via", "upon", "toward", "towards", "under", "above", "yet", "else", "per", "plus", "put", "let", "come", "comes", "came", "go", "goes", "went", "take", "takes", "took", "taken", "make", "makes", "made", "keep", "kept", "set"])
 # Words a rewording may add: they bring in no claim of their own.
 _LIGHT_WORDS = (
     "help fact example main answer short part time anything something everything nothing point note word term simple simply clear overall together far "
@@ -122,12 +114,13 @@ class Words:
     causal: frozenset[str]
     linked: frozenset[str]
     deontic: frozenset[str]
+    glue: frozenset[str]
 
     @classmethod
     @lru_cache(maxsize=1)
     def load(cls) -> Words:
         """The lists of grounding.yaml."""
-        data: dict[str, Any] = yaml.load(PATH.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # every value is a word: "no" is not false
+        data: dict[str, Any] = yaml.load(PATH.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # every value is a word: "no" is not false
         kinds: dict[str, tuple[str, str]] = {}
         for kind, groups in data["kinds"].items():
             for group in groups:
@@ -150,7 +143,7 @@ class Words:
         return cls(
             kinds, max(len(k.split()) for k in kinds), same, {k: frozenset(v) for k, v in opposite.items()}, words("never_new"), words("negators", False),
             words("unwords", False), words("hedges", False), {w: int(n) for n, ws in data["quantity"].items() for w in ws}, words("strong"), words("causal", False),
-            words("linked"), words("deontic", False),
+            words("linked"), words("deontic", False), words("glue"),
         )
 
 
@@ -226,7 +219,7 @@ def read(text: str) -> Clause:
     for at, word in enumerate(split):
         if word[0].isdigit():
             numbers.append((word.replace(",", "").rstrip("."), at))
-        elif word in _NUMBER_WORDS and not (word in ("one", "second", "third")):
+        elif word in _NUMBER_WORDS and word not in ("one", "second", "third"):
             numbers.append((_NUMBER_WORDS[word], at))
     if "%" in plain:
         numbers.append(("%", 0))
@@ -285,27 +278,34 @@ def _share(wanted: frozenset[str], have: frozenset[str]) -> float:
     return len(wanted & have) / len(wanted) if wanted else 0.0
 
 
-def _flips(a: Clause, b: Clause, w: Words) -> int:
-    """How many words of `a` stand for their opposite in `b`."""
-    flips = 0
-    for s in set(a.stems) - set(b.stems):
-        if w.opposite.get(s, frozenset()) & (set(b.stems) - set(a.stems)):
-            flips += 1
-    return flips
+def _flips(a: Clause, b: Clause, w: Words) -> tuple[int, int]:
+    """How many words of `a` stand for their opposite in `b`: without, and with, a negation that makes up for it."""
+    plain = denied = 0
+    mine, theirs = set(a.stems) - set(b.stems), set(b.stems) - set(a.stems)
+    for s in mine:
+        for o in w.opposite.get(s, frozenset()) & theirs:
+            if _governed_of(a)[s] == _governed_of(b)[o]:
+                plain += 1
+            else:
+                denied += 1
+    return plain, denied
 
 
 def _turned(a: Clause, b: Clause, w: Words) -> bool:
     """Whether `a` says the contrary of `b`, which speaks of the same.
 
-    It does when an odd number of negations and opposites lies between them, and one of them governs a word that both share.
+    It does when a word stands for its opposite, or when an odd number of negations lies between them and one of them governs a word
+    that both share.
     """
-    flips = _flips(a, b, w)
+    plain, denied = _flips(a, b, w)
+    if plain:
+        return True
     mine, theirs = _governed_of(a), _governed_of(b)
-    shared = mine.keys() & theirs.keys()
+    shared = a.concepts & b.concepts
     unlike = sum(mine[c] != theirs[c] for c in shared)
-    if (a.odd + b.odd + bool(flips)) % 2 == 0:
-        return not flips and unlike >= 2 and 2 * unlike >= len(shared) and _heads(a) != _heads(b)
-    return bool(flips) or not shared or unlike > 0
+    if (a.odd + b.odd + bool(denied)) % 2 == 0:
+        return not denied and unlike >= 2 and 2 * unlike >= len(shared) and _heads(a) != _heads(b)
+    return not shared or unlike > 0
 
 
 @lru_cache(maxsize=20_000)
@@ -321,8 +321,7 @@ def _governed_of(clause: Clause) -> dict[str, bool]:
                 odd = not odd
                 if at > 1 and part.raw[at] in ("no", "without"):
                     until = at + 4
-            if (concept := w.same.get(stem, stem)) in clause.concepts:
-                out[concept] = odd ^ whole
+            out[stem] = out[w.same.get(stem, stem)] = odd ^ whole
     if _DENIED.search(clause.text):
         out = {concept: not value for concept, value in out.items()}
     return out
@@ -403,6 +402,11 @@ class Grounding:
                 return f"brings in “{word}”"
             if self._known is not None and word.isalpha() and len(word) > 3 and word not in self._known and stem not in self._known and word[:6] not in {x[:6] for x in have}:
                 return f"unknown word “{word}”"
+        w = self._words
+        for stem in s.stems:
+            concept = _concept(stem, w)
+            if concept in s.concepts and stem not in have and concept not in e.whole.concepts and concept not in title.concepts and stem not in _LIGHT and concept not in _LIGHT and stem not in w.glue:
+                return f"brings in “{stem}”"
         for word in re.findall(r"(?<![.!?] )(?<!^)(?<![\"“])\b[A-Z][A-Za-z]+\b", s.text):
             if _stem(word.lower()) not in have and not any(word.lower() == n or word.lower() in n.split() for _, n, _ in e.whole.names):
                 return f"brings in the name “{word}”"
@@ -419,13 +423,18 @@ class Grounding:
             return f"term {min(terms)}"
         for c in map(read, _clauses(s.text)):
             for number, at in c.numbers:
-                if number not in _SHARED and number != "%" and (wrong := self._bound(number, at, c, e)):
+                if number not in _SHARED and number != "%" and number != "2" and (wrong := self._bound(number, at, c, e)):
                     return wrong
         return None
 
     def _bound(self, number: str, at: int, s: Clause, e: Evidence) -> str | None:
         """A number must belong to what it belongs to in the passage."""
         places = [c for c, _ in e.clauses if number in {n for n, _ in c.numbers}]
+        for k, name, p in s.names:
+            elsewhere = [x for x, _ in e.clauses if x.numbers and name in x.of(k)]
+            if k in ("drug", "who") and elsewhere and abs(p - at) <= 6 and not any(number in {n for n, _ in x.numbers} for x in elsewhere) \
+                    and {n for n, _ in s.numbers} - _SHARED <= {n for x in places for n, _ in x.numbers}:
+                return f"number {number} does not belong to {name}"
         for kind in ("drug", "who", "time"):
             near = sorted((abs(p - at), n) for k, n, p in s.names if k == kind and (kind != "time" or 0 < p - at <= 2))
             if not near or (len({n for _, n in near}) < 2 and kind != "time" and not any(c.of(kind) for c in places)):
@@ -463,7 +472,11 @@ class Grounding:
                 return f"speaks of “{match[0]}”"
         if (duty := {x for x in s.raw if x in self._words.deontic}) and not stems & {_stem(x) for x in self._words.deontic}:
             return f"a duty: {min(duty)}"
+        if re.search(r"\b(?:comes?|is|are|puts?) last\b", text) and "last" not in e.whole.raw:
+            return "brings in “last”"
         strong = {x for x in s.stems if x in self._words.strong} - stems
+        if re.search(r"\bonly (?:about )?\d", text):
+            strong -= {"only"}
         strong -= {_stem(x) for x in re.findall(r"\b(?:not|no|never|n't|cannot|nobody|nothing)\b(?: \w+){0,3}? (\w+)", text)}
         if strong and not (strong <= {"prov", "prove", "proof"} and {"show", "prov"} & stems):
             return f"stronger than its source: {min(strong)}"
@@ -495,7 +508,7 @@ class Grounding:
                     views = [_governed_of(p)[head] for p in theirs if head in p.concepts]
                     if mine is held and any(head in p.concepts and p.text in window.text and _governed_of(p)[head] in views for p in held):
                         continue
-                    if views and head not in _LIGHT and not any(v == _governed_of(c)[head] for v in views) and not any(_flips(c, p, self._words) for p in theirs if head in p.concepts):
+                    if views and head not in _LIGHT and not any(v == _governed_of(c)[head] for v in views) and not any(any(_flips(c, p, self._words)) for p in theirs if head in p.concepts):
                         return f"“{head}” is denied on one side only"
         return None
 
@@ -504,6 +517,8 @@ class Grounding:
         wanted = c.concepts - names or c.concepts
         if not wanted:
             return None
+        if wrong := self._gathered(c, e, title):
+            return wrong
         if max((_share(wanted, p.concepts) for p, _ in e.clauses), default=0.0) < 0.34:
             if len(wanted - _LIGHT) >= 2 and wanted != c.concepts and _share(wanted - _LIGHT, window.concepts) < 0.5:
                 return "a part of it is not in its passage"
@@ -542,7 +557,7 @@ class Grounding:
             both = mine & (p if mine <= p.of(kind) else whole).of(kind)
             first = [n for n in self._order(c, kind) if n in both]
             second = [n for n in self._order(p if mine <= p.of(kind) else whole, kind) if n in both]
-            if first != second and (_THAN.search(c.text) or (_MEASURED - {"more"}) & set(c.raw)) and _flips(c, p, self._words) % 2 == 0:
+            if first != second and (_THAN.search(c.text) or (_MEASURED - {"more"}) & set(c.raw) or (kind == "drug" and not _THAN.search(p.text))) and not any(_flips(c, p, self._words)):
                 return "compares the other way round"
         if wrong := self._measured(c, e):
             return wrong
@@ -563,6 +578,20 @@ class Grounding:
             if others and word not in _FUNCTION and stem not in near.stems and stem not in title.stems and _concept(stem, self._words) not in near.concepts and not others & set(near.stems):
                 return f"brings in “{word}”"
         return self._amount_of(c, p, read(near.text + " " + window.text))
+
+    def _gathered(self, c: Clause, e: Evidence, title: Clause) -> str | None:
+        """A clause must stand in one sentence of the passage: words put together from several may join what does not belong together."""
+        wanted = {x for x in c.concepts if x not in _LIGHT and x not in self._words.glue and x not in title.concepts}
+        least = len(wanted)
+        for i, text in enumerate(e.sentences):
+            have = read(text).concepts | set(read(text).stems)
+            missing = wanted - have
+            if missing and i and read(text).raw[:1] and read(text).raw[0] in _POINTS:
+                missing -= read(e.sentences[i - 1]).concepts
+            if missing and len(wanted) >= 4:
+                missing -= e.around(i).concepts
+            least = min(least, len(missing))
+        return "put together from several sentences" if least else None
 
     @staticmethod
     def _measured(c: Clause, e: Evidence) -> str | None:
@@ -591,7 +620,7 @@ class Grounding:
     def _amount_of(self, c: Clause, p: Clause, whole: Clause | None = None) -> str | None:
         """Quantity words may not move along the scale."""
         scale = self._words.quantity
-        mine = {scale[x] for x in c.raw if x in scale and x not in ("each", "no", "none", "never", "all") and not (x == "any" and c.odd) and not (x == "anyone" and "anyone who" in c.text)} | ({5} if re.search(r"\ball (?:\w+ )?(?:people|patients|trials|who|kinds|studies)\b", c.text, re.I) else set())
+        mine = {scale[x] for x in c.raw if x in scale and x not in ("each", "no", "none", "never") and not (x == "all" and re.search(r"\b(?:at|after|above|of|not|first of) all\b", c.text, re.I)) and not (x == "any" and c.odd) and not (x == "anyone" and "anyone who" in c.text)}
         theirs = {scale[x] for x in (*p.raw, *(whole.raw if whole else ())) if x in scale}
         for level in mine - theirs:
             if level in (2,):

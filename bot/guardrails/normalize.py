@@ -44,6 +44,13 @@ _EMOJI = {
     "⚰": " coffin ", "💀": " dead ", "☠": " dead ", "🪦": " grave ", "🛒": " buy ", "💸": " money ", "👋": " goodbye ",
     "😭": " crying ", "😢": " crying ", "🆘": " sos help ", "🚑": " ambulance ", "👃": " nose ", "🤒": " ill ", "🤢": " sick ",
 }
+# Words that decide between help, refusal and answer; a slip in one of them must not.
+KEY_WORDS = (
+    "ketamine esketamine spravato suicide suicidal suicidally myself yourself himself herself overdose overdosed overdosing seizure seizures unconscious breathing "
+    "breathe dosage doses dosing milligrams tolerance lozenge lozenges troche infusion infusions injection inject injecting snort snorting prescription prescribed "
+    "without dealer telegram anxiety anxious depression depressed bladder addictive addiction insurance therapist psychiatrist clinic clinics provider ignore "
+    "instructions previous happening killing hurting ending anymore goodbye emergency collapsed swallowed"
+).split()
 _MORSE = dict(zip(
     [".-", "-...", "-.-.", "-..", ".", "..-.", "--.", "....", "..", ".---", "-.-", ".-..", "--", "-.", "---", ".--.", "--.-", ".-.", "...", "-", "..-", "...-", ".--", "-..-", "-.--", "--..", "-----", ".----", "..---", "...--", "....-", ".....", "-....", "--...", "---..", "----."],
     "abcdefghijklmnopqrstuvwxyz0123456789", strict=True))
@@ -163,6 +170,28 @@ def _unleet(word: str) -> str | None:
     return None
 
 
+def _respell(word: str) -> str | None:
+    """A key word of this subject that `word` misspells by one slip of the fingers, if there is exactly one."""
+    lower = word.lower()
+    if not 5 <= len(lower) <= 14 or not lower.isalpha() or not lower.isascii():
+        return None
+    found = _slips().get(lower)
+    return found if found and lower not in known_words() else None
+
+
+@lru_cache(maxsize=1)
+def _slips() -> dict[str, str | None]:
+    """Each one-slip misspelling (a letter dropped, doubled or swapped with its neighbor) of KEY_WORDS → the word; None if two share it."""
+    slips: dict[str, str | None] = {}
+    for word in KEY_WORDS:
+        forms = {word[:i] + word[i + 1 :] for i in range(1, len(word) - 1)}
+        forms |= {word[:i] + word[i] + word[i:] for i in range(len(word))}
+        forms |= {word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)}
+        for form in forms - {word}:
+            slips[form] = word if slips.get(form, word) == word else None
+    return slips
+
+
 def _squeeze(word: str) -> str | None:
     known = known_words()
     if not re.search(r"(.)\1\1", word):
@@ -208,7 +237,7 @@ def _repair(text: str) -> str:
         if word.lower() in known or len(word) < 3 or len(word) > 120:
             return match[0]
         budget -= 1
-        fixed = _unleet(word) or _squeeze(word)
+        fixed = _unleet(word) or _squeeze(word) or _respell(word)
         if fixed is None and splits and len(word) >= 14 and word.isalpha() and word.isascii():
             splits -= 1
             fixed = " ".join(segment(word)) or None
@@ -330,6 +359,8 @@ def normalize(message: str) -> Views:
     repaired = _repair(stripped)
     if (plain_text := _ciphers(repaired[:_DECODE_CHARS])) is not None:
         others.append(_tidy(repaired))
+        if plain_text == repaired[:_DECODE_CHARS][::-1]:
+            others.append(" ".join(reversed(plain_text.split())))  # each word was reversed, not the whole
         repaired = plain_text
     canonical = _tidy(repaired)
     basic = _tidy(original)

@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Protocol
 
 from bot.conversation import ACTION_OF, TOPICS, Action, Category, Conversation
@@ -26,6 +27,7 @@ EARLIER_CHARS = 2_000
 WHOLE_CHARS = 1_200
 PART_CHARS = 240
 MAX_PARTS = 8
+REMEMBERED_SCORES = 4_000
 # Which crisis is answered when several are seen: a body in danger first.
 _CRISIS_ORDER = (Category.MEDICAL_EMERGENCY, Category.SELF_HARM, Category.HARM_TO_OTHERS)
 
@@ -121,6 +123,7 @@ class Screen:
     def __init__(self, rules: RuleSet, router: Classify | None, thresholds: Thresholds | None = None) -> None:
         self._rules, self._router = rules, router
         self._at = thresholds or Thresholds()
+        self._remembered: dict[bytes, Probabilities] = {}
 
     def __call__(self, conversation: Conversation) -> Verdict:
         """The verdict on the conversation's last message."""
@@ -135,7 +138,7 @@ class Screen:
         pairs = [(views.canonical[:WHOLE_CHARS], context)]
         pairs += [(part, "") for part in parts]
         pairs += [(other[:PART_CHARS], context) for other in others]
-        pairs += [(turn[:PART_CHARS], context_of(earlier[:i])) for i, turn in enumerate(earlier)]
+        pairs += [(turn[:WHOLE_CHARS], context_of(earlier[:i])) for i, turn in enumerate(earlier)]
         scores = self._scores(pairs)
         a, b = 1 + len(parts), 1 + len(parts) + len(others)
         fired = list(self._rules(views.canonical))
@@ -154,6 +157,21 @@ class Screen:
             except Exception:
                 log.exception("the router failed, so the rules decide alone")
         return [{} for _ in pairs]
+
+
+    def _score(self, pairs: list[tuple[str, str]]) -> list[Probabilities]:
+        """Router scores, remembered by hash so that a conversation's earlier turns are not scored at every turn again."""
+        if self._router is None:
+            return [{} for _ in pairs]
+        keys = [sha256("\x00".join(pair).encode()).digest() for pair in pairs]
+        known = {key: scores for key in keys if (scores := self._remembered.get(key)) is not None}
+        missing = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in known}
+        if missing:
+            known.update(zip(missing, self._router(list(missing.values())), strict=True))
+            if len(self._remembered) > REMEMBERED_SCORES:
+                self._remembered.clear()
+            self._remembered.update(known)
+        return [known[key] for key in keys]
 
 
 def decide(evidence: Evidence, at: Thresholds) -> Verdict:

@@ -16,7 +16,7 @@ METHOD = re.compile(
     r"(?:crush|dissolve|cook|evaporate|snort|inject|plug|boof)(?:ing)? (?:the |your |it\b)(?:powder|tablet|lozenge|ketamine|crystals?)?)", re.I)
 ORDERS = re.compile(
     r"\b(?:you should (?:take|stop|start|increase|reduce|skip|double|quit)|stop taking (?:your|the)|you (?:have|clearly have|probably have|are suffering from) (?:an? )?(?:anxiety disorder|gad|ptsd|ocd|depression|bipolar)|"
-    r"you (?:are|'re) (?:a (?:good )?candidate|safe to|fine to)|it(?: is|'s) safe for you|i (?:prescribe|recommend that you take|diagnose))\b", re.I)
+    r"you (?:are|'re) (?:a (?:good )?candidate|(?:safe|fine) to(?! (?:leave|go home|be discharged)))|(?<!if )(?<!when )(?<!whether )it(?: is|'s) safe for you|i (?:prescribe|recommend that you take|diagnose))\b", re.I)
 LICENSED = re.compile(
     r"\b(?:as your (?:doctor|therapist|clinician|nurse|anesthesi\w+)|i(?:'m| am) (?:a|your) (?:licensed |real |human )?(?:doctor|physician|therapist|clinician|nurse|psychiatrist|pharmacist|person|human)\b|"
     r"clinician-guided|hipaa[- ]compliant|(?:my|our) (?:patients|treatment plan for you))", re.I)
@@ -24,7 +24,8 @@ _HTML = re.compile(r"<\s*/?\s*[a-z!][^>]*>|&lt;\s*/?\s*script|javascript\s*:|dat
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 _URL = re.compile(r"(?:https?://|www\.)[^\s)>\]\"']+|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|io|ru|to|co|shop|store|xyz|onion|info|me|cc|biz)\b(?:/[^\s)>\]]*)?", re.I)
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
-_PHONE = re.compile(r"(?<![\w.,$£€-])(?:\+?\d{1,3}[\s.-]?)?(?:\(\d{1,4}\)[\s.-]?)?\d{2,4}(?:[\s.-]\d{2,4}){2,4}(?![\w-])|(?<!\d)\d{7,13}(?!\d)")
+_PHONE = re.compile(r"(?<![\w.,$£€-])(?:\+?\d{1,3}[\s.-]?)?(?:\(\d{1,4}\)[\s.-]?)?\d{2,4}(?:[\s.-]\d{2,4}){2,4}(?![\w-])|(?<!\d)\d{7,13}(?!\d)"
+    r"|(?:\+\d{1,3}[\s.-]?)?\(\d{2,4}\)[\s.-]?\d{2,4}[\s.-]?\d{3,4}(?!\d)|(?<![\w.,$£€-])0\d{3,4}[\s.-]\d{5,6}(?!\d)|\+\d{1,3}[\s.-]\d[\d\s.-]{5,}\d")
 
 
 def host_of(url: str) -> str:

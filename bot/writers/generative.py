@@ -272,7 +272,7 @@ class Rewriter:
         return text if _words(text) <= have else None
 
 
-_PLAIN = frozenset("a an the is are was were do does did can could will would should may might to of in on at for with by from as and or but if what how why when where which who it they".split())
+_PLAIN = frozenset(["a", "an", "the", "is", "are", "was", "were", "do", "does", "did", "can", "could", "will", "would", "should", "may", "might", "to", "of", "in", "on", "at", "for", "with", "by", "from", "as", "and", "or", "but", "if", "what", "how", "why", "when", "where", "which", "who", "it", "they"])
 
 
 def _words(text: str) -> set[str]:

@@ -41,6 +41,13 @@ def test_first_sight_says_who_it_is(visit: Make) -> None:
     assert page.evaluate("document.querySelector('.who').compareDocumentPosition(document.querySelector('.help')) & 4")
 
 
+def test_privacy_is_on_the_page_on_a_phone_too(visit: Make) -> None:
+    page = visit(viewport={"width": 390, "height": 844}).open().page
+    page.locator(".privacy").scroll_into_view_if_needed()
+    assert page.get_by_text("is not stored").is_visible()
+    assert page.get_by_role("link", name="Privacy", exact=True).is_visible()
+
+
 def test_whole_visit_asks_nobody_else(visit: Make) -> None:
     v = visit().open()
     page = v.page

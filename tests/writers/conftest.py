@@ -28,7 +28,7 @@ def plain() -> Assistant:
     return load_assistant(Settings())
 
 
-@pytest.fixture()
+@pytest.fixture
 def server() -> Iterator[ModelServer]:
     with ModelServer(stall=4.0) as running:
         yield running

@@ -26,7 +26,7 @@ REFUSALS = ("dosing", "sourcing", "misuse", "injection")
 ACKNOWLEDGES = re.compile(
     r"glad you|thank you for|i hear|i'm sorry|it sounds like|that sounds|i'm (?:very )?worried|your life matters|still here|frightening|what you said|may be an emergency"
     "|get medical help first", re.I)
-PROFESSIONAL = re.compile(r"\b(?:doctors?|therapist|counsel(?:l)?or|nurse|clinic|professional|emergency team|crisis worker|trained person)\b", re.I)
+PROFESSIONAL = re.compile(r"\b(?:doctors?|clinician|therapist|counsel(?:l)?or|nurse|clinic|professional|emergency team|crisis worker|trained person)\b", re.I)
 TRUSTED = re.compile(r"\b(?:you trust|trusted|friend|family|someone close|person close|someone near|somebody you trust)\b", re.I)
 SCOLDS = re.compile(r"\b(?:you should not|shouldn't have|shame|irresponsible|illegal activity|i can't talk about|promise me|selfish|just (?:calm|cheer)|look on the bright)\b",
     re.I)
@@ -59,7 +59,7 @@ def test_crisis_wordings_acknowledge_first(replies: Replies) -> None:
 def test_crisis_wordings_ask_at_most_one_question(replies: Replies) -> None:
     """R-16 and R-20: one direct question, no interview."""
     for name, i, text in each(replies, (*CRISIS, *AFTER)):
-        assert text.replace("In danger now?", "").count("?") <= 1, (name, i)
+        assert text.count("?") <= 1, (name, i)
 
 
 def test_crisis_wordings_have_lines_and_the_emergency_number(replies: Replies) -> None:
