@@ -9,7 +9,7 @@ from datetime import date
 
 from bot.conversation import ACTION_OF, Action, Block, Category, Conversation, Draft, Reply, Statement
 from bot.guardrails.gate import Gate
-from bot.guardrails.screen import Screen, Verdict
+from bot.guardrails.screen import Verdict
 from bot.helplines import Purpose
 from bot.retrieval.card import Card, Source
 from bot.retrieval.followup import Resolved, resolve
@@ -22,11 +22,11 @@ from bot.writers.replies import Replies
 log = logging.getLogger("lantern")
 
 # Below this calibrated confidence Lantern says that it does not know (chosen on held-out questions, docs/evals.md).
-CONFIDENT = 0.5
+CONFIDENT = 0.2
 # Above this the router's "off topic" needs no look at the cards.
 SURE_OFF_TOPIC = 0.8
 # Where the router thinks that nothing is covered, the cards must be this sure to answer all the same.
-SURE_COVERED = 0.85
+SURE_COVERED = 0.5
 
 # A language model also gets the first passages of cards that are about as close to the question as the one that answers it.
 NEAR_MODEL = 0.06

@@ -10,10 +10,10 @@ from bot.build import Built, IndexFault, open_build, open_collection
 from bot.conversation import Conversation
 from bot.encoder import Encoder
 from bot.guardrails.gate import Gate, allowed_hosts
-from bot.guardrails.second_opinion import SecondOpinion
 from bot.guardrails.router import Router
 from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Screen, Thresholds, Verdict
+from bot.guardrails.second_opinion import SecondOpinion
 from bot.helplines import Helplines, load_helplines
 from bot.models import Models, open_models, reworded_gate
 from bot.retrieval.card import Card, Source, load_cards, load_queries, load_sources

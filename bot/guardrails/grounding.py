@@ -57,27 +57,17 @@ _NUMBER_WORDS = {w: str(i) for i, w in enumerate(["zero", "one", "two", "three",
     "million": "million", "half": "1/2", "third": "1/3", "quarter": "1/4", "dozen": "12", "twice": "x2", "double": "x2", "doubled": "x2", "triple": "x3", "tripled": "x3", "percent": "%"}
 _LOOSE_NUMBERS = {"0", "1", "hundred", "thousand"}
 _SHARED = {"10", "100", "1000"}
-_FUNCTION = frozenset(["a", "an", "the", "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "done", "have", "has", "had", "having", "can", "could", "may", "might", "will", "would", "shall", "should", "must", "to", "of", "in", "on", "at", "for", "with", "by", "from", "as", "and", "or", "but", "if", "than", "then", "that", "this", "these", "those", "it", "its", "it's", "they", "them", "their", "there", "you", "your", "yours", "yourself", "i", "me", "my", "we", "us", "our", "he", "she", "his", "her", "him", "so", "such", "very", "more", "most", "much", "too", "into", "over", "after", "before", "during", "while", "when", "where", "which", "who", "whom", "whose", "what", "how", "why", "also", "just", "only", "even", "still", "yet", "up", "down", "out", "off", "again", "further", "other", "another", "own", "same", "each", "both", "about", "any", "all", "some", "many", "few", "no", "not", "never", "none", "nobody", "nothing", "nor", "neither", "without", "cannot", "can't", "isn't", "aren't", "doesn't", "don't", "didn't", "wasn't", "weren't", "won't", "one", "ones", "thing", "things", "way", "ways", "yes", "because", "though", "although", "since", "so-called", "rather", "instead", "either", "whether", "quite", "really", "there's", "here", "well", "however", "such", "called", "named", "like", "whatever", "between", "among", "within", "through", "per", "via", "upon", "toward", "towards", "under", "above", "yet", "else", "per", "plus", "put", "let", "come", "comes", "came", "go", "goes", "went", "take", "takes", "took", "taken", "make", "makes", "made", "keep", "kept", "set"])
-# Words a rewording may add: they bring in no claim of their own.
-_LIGHT_WORDS = (
-    "help fact example main answer short part time anything something everything nothing point note word term simple simply clear overall together far "
-    "kind sort form level itself themselves those able bit lot exception main matter try look ahead right away long-run first place people result mean reason "
-    "however today currently so-called also true same whole real really actually important worth question common general information person case way feel seem "
-    "come become happen need want know tell learn understand different still already later especially mainly particular certain such own compare")
-_IRREGULAR = {
-    "gave": "give", "given": "give", "got": "get", "gotten": "get", "felt": "feel", "found": "find", "held": "hold", "went": "go", "woken": "wake", "woke": "wake",
-    "known": "know", "knew": "know", "shown": "show", "proven": "prove", "said": "say", "says": "say", "told": "tell", "taken": "take", "kept": "keep", "meant": "mean",
-    "began": "begin", "begun": "begin", "chosen": "choose", "chose": "choose", "fell": "fall", "fallen": "fall", "rose": "rise", "risen": "rise", "grew": "grow", "grown": "grow",
-    "children": "child", "women": "woman", "men": "man", "mice": "mouse", "worn": "wear", "thought": "think", "ran": "run", "left": "leave", "led": "lead", "brought": "bring",
-    "spoke": "speak", "spoken": "speak", "written": "write", "wrote": "write", "felt-like": "feel", "lasted": "last", "lasting": "last", "worst": "worst", "pregnancies": "pregnancy",
-    "varies": "vary", "varied": "vary", "dying": "die", "died": "die", "deaths": "death", "lies": "lie", "ties": "tie", "tied": "tie", "used": "use", "using": "use", "uses": "use",
-    "stronger": "strong", "weaker": "weak", "higher": "high", "lower": "low", "longer": "long", "shorter": "short", "faster": "fast", "slower": "slow", "larger": "large",
-    "smaller": "small", "earlier": "early", "safer": "safe", "bigger": "big", "easier": "easy", "harder": "hard", "riskier": "risk", "rarer": "rare", "longest": "long", "strongest": "strong",
-    "less": "less", "this": "this", "illness": "illness", "dizziness": "dizziness", "caused": "cause", "causes": "cause", "causing": "cause", "bias": "bias", "yes": "yes",
-    "us": "us", "news": "news", "series": "series", "analysis": "analysis", "basis": "basis", "always": "always", "perhaps": "perhaps", "ketamine's": "ketamine", "evening": "evening",
-    "wellbeing": "wellbeing", "morning": "morning", "nothing": "nothing", "feeling": "feel", "feelings": "feel", "breathing": "breathing", "swallowed": "swallowed", "warning": "warning",
-    "setting": "setting", "during": "during", "being": "be", "need": "need", "needs": "need", "needed": "need", "speed": "speed", "embedded": "embed", "depressed": "depressed", "seed": "seed",
-}
+
+
+@lru_cache(maxsize=1)
+def _data() -> dict[str, Any]:
+    # Every value is a word: "no" is not false.
+    data: dict[str, Any] = yaml.load(PATH.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    return data
+
+
+_FUNCTION = frozenset(_data()["function"].split())
+_IRREGULAR: dict[str, str] = dict(row.split("=") for row in _data()["irregular"].split())
 
 
 def _stem(word: str) -> str:
@@ -94,7 +84,7 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 3 else word
 
 
-_LIGHT = frozenset(_stem(x) for x in _LIGHT_WORDS.split())
+_LIGHT = frozenset(_stem(x) for x in _data()["light"].split())
 
 
 @dataclass(frozen=True)
@@ -120,7 +110,7 @@ class Words:
     @lru_cache(maxsize=1)
     def load(cls) -> Words:
         """The lists of grounding.yaml."""
-        data: dict[str, Any] = yaml.load(PATH.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # every value is a word: "no" is not false
+        data = _data()
         kinds: dict[str, tuple[str, str]] = {}
         for kind, groups in data["kinds"].items():
             for group in groups:

@@ -154,7 +154,7 @@ def segment(text: str) -> list[str]:
         words.append(text[start:end])
         end = start
     words.reverse()
-    good = sum(len(w) for w in words if (known.get(w, _RARE) < (_RARE if len(w) > 4 else _COMMON)) and len(w) > 1 or w in ("a", "i"))
+    good = sum(len(w) for w in words if ((known.get(w, _RARE) < (_RARE if len(w) > 4 else _COMMON)) and len(w) > 1) or w in ("a", "i"))
     return words if good >= 0.85 * len(text) else []
 
 
