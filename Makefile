@@ -16,7 +16,7 @@ build: .venv/.run
 	$(BIN)/lantern build
 
 test: .venv/.dev build lint types
-	$(BIN)/python -m pytest -m "not e2e"
+	$(BIN)/python -m pytest -m "not e2e" -n 2
 	$(MAKE) test-e2e
 
 test-e2e: .venv/.dev build browser

@@ -12,8 +12,8 @@ from bot.conversation import ACTION_OF, Action, Category
 from bot.guardrails.amounts import find_amounts
 from bot.guardrails.gate import Gate
 from bot.guardrails.language import detect
-from bot.helplines import Helplines
-from bot.load import link_hosts, load_helplines
+from bot.helplines import Helplines, load_helplines
+from bot.load import link_hosts
 from bot.retrieval.card import Card, Source, load_cards, load_sources
 from bot.review.lint import reading_grade
 from bot.settings import Settings
@@ -172,7 +172,7 @@ class Checker:
         if _LEAD.sub("", text) in {a for c in cards for a in c.ask}:
             return True
         names = [n for n in ("sticky", "minor", "minor_treatment") if n in self.replies.names]
-        fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}  # type: ignore[arg-type]
+        fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}
         return text in fixed
 
     def _style(self, outcome: Mapping[str, Any]) -> dict[str, Mark]:

@@ -181,8 +181,11 @@ def decide(evidence: Evidence, at: Thresholds) -> Verdict:
     refused = next((c for c in reversed(past[-2:]) if c and ACTION_OF[c] is Action.REFUSE), None)
     text = evidence.turn.text
     category, confidence, why = _category(evidence, at, remembers, refused)
+    language = evidence.language
+    if language == "en" and (spoken := {r.lang for r in evidence.turn.fired if r.category is category}) and "en" not in spoken:
+        language = min(spoken)  # too short to tell by itself, but only rules of that language fired
     return Verdict(
-        category, confidence, why, text, evidence.language, _topics(evidence.turn.scores), remembers,
+        category, confidence, why, text, language, _topics(evidence.turn.scores), remembers,
         usable=tuple(t.text for t, c in zip(evidence.earlier, past, strict=True) if c is None),
         tone=tones.tone(category, text, remembers is not None, any("means" in r.id for r in evidence.turn.fired)),
         minor=any(tones.has("minor", t) for t in (text, *(turn.text for turn in evidence.earlier))),

@@ -130,12 +130,14 @@ def test_every_sentence_of_every_card_passes(gate: Gate, cards: dict[str, Card])
 
 
 def test_every_fixed_reply_passes_for_every_country(gate: Gate, replies: Replies) -> None:
-    for country in [*replies.helplines.countries, "XX", None]:
-        for name in replies.names:
-            for turn in range(len(replies.wordings(name))):
-                for purpose in ("crisis", "poison", "youth"):
-                    text = replies.text(name, turn, country, purpose, url="https://www.who.int/")  # type: ignore[arg-type]
-                    assert gate.faults(text) == [], (name, turn, country)
+    """A false alarm here would take the help lines out of a crisis reply."""
+    for name in replies.names:
+        for turn in range(len(replies.wordings(name))):
+            for country in ("US", "GB", "JP", None):
+                assert gate.faults(replies.text(name, turn, country, url="https://www.who.int/")) == [], (name, turn, country)
+    for country in replies.helplines.countries:
+        for name in ("self_harm", "medical_emergency", "sticky", "distress"):
+            assert gate.faults(replies.text(name, 0, country, "poison" if name == "medical_emergency" else "crisis")) == [], (name, country)
 
 
 def test_every_translated_reply_passes(gate: Gate, replies: Replies) -> None:

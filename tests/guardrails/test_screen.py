@@ -31,10 +31,8 @@ class Scripted:
         return [self._one(text) for text, _ in pairs]
 
     def _one(self, text: str) -> Probabilities:
-        category, p = next(((c, p) for word, (c, p) in self.opinions.items() if word in text.lower()), (Category.RISKS, 0.97))
-        rest = (1.0 - p) / (len(Category) - 1)
-        other = Category.HELP if category is Category.RISKS else Category.RISKS
-        return {c: p if c is category else (1.0 - p) * 0.9 if c is other else rest * 0.1 for c in Category}
+        category, p = next(((c, p) for word, (c, p) in self.opinions.items() if word in text.lower()), (Category.RISKS, 0.85))
+        return {c: p if c is category else (1.0 - p) / (len(Category) - 1) for c in Category}
 
 
 def failing(_pairs: list[tuple[str, str]]) -> list[Probabilities]:
@@ -240,7 +238,7 @@ def test_refused_and_crisis_turns_are_not_used_to_rewrite(screen: Callable[..., 
 
 
 def test_a_short_turn_after_a_refusal_needs_less_evidence(screen: Callable[..., Verdict]) -> None:
-    router = Scripted(zebra=(Category.DOSING, 0.35))
+    router = Scripted(zebra=(Category.DOSING, 0.28))
     assert screen("zebra", router=router).action is not Action.REFUSE
     after = screen("How much ketamine should I take?", "zebra", router=router)
     assert after.category is Category.DOSING
