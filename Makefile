@@ -1,12 +1,12 @@
 # make run    install, build the index, serve the widget on http://127.0.0.1:7860 (PORT= changes it)
-# make test   install what tests need; lint, types, all tests
+# make test   install what tests need; lint, types, tests   (make test-slow and make test-e2e: the long ones, the browser)
 # make eval   run every eval suite and decide by the gates
 PYTHON ?= python3
 PORT ?= 7860
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: run build test test-e2e eval lint types clean browser
+.PHONY: run build test test-slow test-e2e eval lint types clean browser
 
 run: .venv/.run build
 	@echo "Lantern: http://127.0.0.1:$(PORT)  (Ctrl-C stops it)"
@@ -16,8 +16,11 @@ build: .venv/.run
 	$(BIN)/lantern build
 
 test: .venv/.dev build lint types
-	$(BIN)/python -m pytest -m "not e2e" -n 2
-	$(MAKE) test-e2e
+	$(BIN)/python -m pytest -m "not e2e and not slow" -n 2
+
+# The long ones: 10,000 fuzzed turns, thousands of turns with scripted models, and a real browser.
+test-slow: .venv/.dev build
+	$(BIN)/python -m pytest -m slow
 
 test-e2e: .venv/.dev build browser
 	$(BIN)/python -m pytest -m e2e

@@ -192,7 +192,7 @@ def serve(
             try:
                 probe.bind((settings.host, settings.port))
             except OSError as fault:
-                err.print(f"[red]lantern:[/] {settings.host}:{settings.port} cannot be used ({fault.strerror}). Choose another with --port or PORT=.", highlight=False)
+                err.print(f"[red]lantern:[/] {settings.host}:{settings.port} cannot be used ({fault.strerror}). Choose another with --port or PORT=.", highlight=False, soft_wrap=True)
                 raise typer.Exit(2) from fault
         from bot.web.app import serve as run
 

@@ -28,6 +28,8 @@ TURNS = int(os.environ.get("LANTERN_TEST_TURNS", "320"))
 PLAYED = (*SCRIPTS, "dies", "half-json", "prose", "malformed")
 NUMBER = re.compile(r"\[(\d+)\]")
 
+pytestmark = pytest.mark.slow  # thousands of turns against a real server: minutes
+
 
 def questions(count: int) -> list[Conversation]:
     """Honest, deferred and hostile messages in turn, so that every kind of turn meets every script."""
