@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.stats import beta, binom, binomtest  # type: ignore[import-untyped]
+from scipy.stats import beta, binom, binomtest
 
 LEVEL = 0.95
 
