@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
+WIDTH = 384
 Floats = npt.NDArray[np.float32]
 T = TypeVar("T")
 R = TypeVar("R")
@@ -124,9 +125,9 @@ class Encoder:
     def encode(self, texts: Sequence[str], batch: int = 32) -> Floats:
         """Encode many texts: float32 (n, 384), each row a unit vector."""
         if not texts:
-            return np.zeros((0, 384), dtype=np.float32)
+            return np.zeros((0, WIDTH), dtype=np.float32)
         order = np.argsort([len(t) for t in texts])
-        out = np.empty((len(texts), 384), dtype=np.float32)
+        out = np.empty((len(texts), WIDTH), dtype=np.float32)
         for start in range(0, len(texts), batch):
             picked = order[start : start + batch]
             (vectors,) = self._session.run(None, feeds(self._tokenizer, [texts[i] for i in picked]))

@@ -137,5 +137,5 @@ def load_helplines(path: Path) -> Helplines:
     Raises:
         pydantic.ValidationError: naming the country, line and field at fault.
     """
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return Helplines(finder=data["international"]["finder"], countries=data["countries"])

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from bot.assistant import CONFIDENT, Assistant
+from bot.build import open_build, open_collection
 from bot.conversation import Conversation
 from bot.load import load_assistant
 from bot.retrieval.card import load_queries
@@ -49,13 +50,10 @@ class _Without:
     def __init__(self, collection: Any, hidden: frozenset[str]) -> None:
         self._collection, self._hidden = collection, hidden
 
-    def query(self, n_results: int, include: list[str], **rest: Any) -> Any:
-        rows = self._collection.query(n_results=n_results, include=[*include, "documents"], **rest)
-        keep = [i for i, d in enumerate(rows["documents"][0]) if d not in self._hidden]
-        return {k: [[rows[k][0][i] for i in keep]] for k in ("ids", "metadatas", "distances", "documents") if rows.get(k)}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._collection, name)
+    def get(self, include: list[str]) -> Any:
+        rows = self._collection.get(include=[*include, "documents"])
+        keep = [i for i, text in enumerate(rows["documents"]) if text not in self._hidden]
+        return {name: [rows[name][i] for i in keep] for name in include}
 
 
 def _sample(assistant: Assistant, turns: Sequence[str], card: str | None) -> Sample | None:
@@ -79,7 +77,7 @@ def gather(settings: Settings) -> list[Sample]:
     chosen = random.Random(SEED).sample(asked, min(QUERIES, len(asked)))
     hidden = frozenset(q for _, q in chosen)
     assistant.retriever = Retriever(
-        cards=assistant.knowledge.cards, encoder=assistant.retriever.encoder, collection=_Without(assistant.retriever.collection, hidden),
+        cards=assistant.knowledge.cards, encoder=assistant.retriever.encoder, collection=_Without(open_collection(settings, open_build(settings)), hidden),
         queries={card: [q for q in texts if q not in hidden] for card, texts in queries.items()},
     )  # fmt: skip
     found = [_sample(assistant, [q], card) for card, q in chosen]

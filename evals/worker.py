@@ -10,6 +10,7 @@ from bot.assistant import Assistant
 from bot.conversation import Conversation
 from bot.load import load_assistant
 from bot.retrieval.followup import resolve
+from bot.retrieval.retriever import BEST
 from bot.settings import Settings
 
 _assistant: Assistant | None = None
@@ -34,7 +35,7 @@ def _outcome(assistant: Assistant, conversation: Conversation, probe: bool, befo
         verdict = assistant.screen(conversation)
         hits = assistant.retriever.search(resolve(verdict.text, verdict.usable).readings, verdict.topics, k=10)
         out["hits"] = [h.card.id for h in hits]
-        out["confidence"] = round(assistant._confidence(verdict, hits[: assistant.retriever.k]), 4)
+        out["confidence"] = round(assistant._confidence(verdict, hits[:BEST]), 4)
     if before and len(conversation.messages) > 1:
         previous = assistant.reply(Conversation(messages=conversation.messages[:-1], country=conversation.country))
         out["previous"] = {"action": previous.action.value, "text": previous.text}

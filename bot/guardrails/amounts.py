@@ -47,13 +47,13 @@ _TIMES = rf"(?:once|twice|thrice|{_NUM}\s*(?:times|x|×))"
 
 _PATTERNS: tuple[tuple[str, str], ...] = (
     ("mass", rf"(?<![\w$£€]){_RANGE}\s*-?\s*{_MASS}(?![\w])"),
-    ("per-weight", rf"{_MASS}\s*(?:/|per|a|each|for every)\s*(?:kg|kilo\w*|lb|pound|hour|hr|h|min\w*|m2|ml|day)\b"),
-    ("per-weight", rf"{_NUM}\s*(?:per|/|for each|for every)\s*(?:kg|kilo(?:gram)?s?|lbs?|pounds?)\s*(?:of)?\s*(?:body)?"),
+    ("per-weight", rf"(?<![^\W\d_]){_MASS}\s*(?:/|per|a|each|for every)\s*(?:kg|kilo\w*|lb|pound|hour|hr|h|min\w*|m2|ml|day)\b"),
+    ("per-weight", r"(?:\bper|/|\bfor each|\bfor every)\s*(?:kg|kilo(?:gram)?s?|lbs?|pounds?)\b"),
     ("count", rf"(?<![\w$£€]){_RANGE}\s*(?:\w+\s+)?{_FORM}(?!\w)"),
     ("fraction", rf"\b(?:an?\s+)?(?:{_FRACTION_WORD}|twice|double|triple)\s+(?:of\s+)?(?:it|that|one|an?|the|your|my|the usual)\s*"
                  rf"(?:usual\s+|normal\s+|starting\s+)?(?:dose|dosage|tablet|pill|lozenge|troche|spray|vial|amount)"),
     ("fraction", r"\b(?:take|use|try|swallow|split|only|just)\s+(?:about\s+)?(?:a\s+)?(?:half|quarter|third)\s+(?:of\s+)?(?:it|one|that|them)\b"),
-    ("concentration", rf"{_NUM}\s*%\s*(?:ketamine|solution|strength|spray|concentration)|{_MASS}\s*(?:/|per)\s*m\s?l\b"),
+    ("concentration", rf"%\s*(?:ketamine|solution|strength|spray|concentration)|(?<![^\W\d_]){_MASS}\s*(?:/|per)\s*m\s?l\b"),
     ("interval", rf"\b{_TIMES}\s*{_PER}\s*{_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
     ("interval", rf"\bevery\s+(?:other\s+|second\s+|{_RANGE}\s+){_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
     ("interval", rf"\b{_DRUG}\b[^.!?]{{0,80}}?\b(?:{_TIMES}\s*{_PER}\s*{_PERIOD}|every\s+(?:other\s+|second\s+|few\s+|{_RANGE}\s+){_PERIOD}"
@@ -69,6 +69,12 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("ratio", r"\b(?:bioavailability|absorb\w*)\b[^.!?]{0,60}?\d+\s*(?:%|percent|per cent)"),
 )
 _COMPILED = tuple((kind, re.compile(p, re.IGNORECASE)) for kind, p in _PATTERNS)
+# A pattern of these kinds can only match where one of these words stands; most sentences are then done with one search.
+_NEEDS = {
+    "interval": re.compile(_PERIOD[:-1] + "|daily|weekly|monthly|nightly)", re.IGNORECASE),
+    "schedule": re.compile(_PERIOD[:-1] + r"|\bq|[btqp]\.?[idr]\.?[dn])", re.IGNORECASE),
+    "per-weight": re.compile(r"kg|kilo|lb|pound|hour|hr|\bh\b|min|m2|ml|day", re.IGNORECASE),
+}
 
 # What looks like an amount and is not one.
 _INNOCENT = re.compile(
@@ -94,7 +100,10 @@ def find_amounts(text: str) -> list[Amount]:
     """
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     found: list[Amount] = []
+    possible = {kind for kind, pattern in _NEEDS.items() if pattern.search(folded)}
     for kind, pattern in _COMPILED:
+        if kind in _NEEDS and kind not in possible:
+            continue
         for match in pattern.finditer(folded):
             words = " ".join(match.group(0).split())
             if kind == "count" and _INNOCENT.fullmatch(words):

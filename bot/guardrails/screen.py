@@ -150,27 +150,23 @@ class Screen:
         )
 
     def _scores(self, pairs: list[tuple[str, str]]) -> list[Probabilities]:
-        """What the router makes of each pair; nothing when it is missing or fails, and the rules decide alone (R-10)."""
-        if self._router is not None:
-            try:
-                return self._router(pairs)
-            except Exception:
-                log.exception("the router failed, so the rules decide alone")
-        return [{} for _ in pairs]
+        """What the router makes of each pair; nothing when it is missing or fails, and the rules decide alone (R-10).
 
-
-    def _score(self, pairs: list[tuple[str, str]]) -> list[Probabilities]:
-        """Router scores, remembered by hash so that a conversation's earlier turns are not scored at every turn again."""
+        Scores are remembered by hash, so that a conversation's earlier turns are not scored again at every turn.
+        """
         if self._router is None:
             return [{} for _ in pairs]
         keys = [sha256("\x00".join(pair).encode()).digest() for pair in pairs]
         known = {key: scores for key in keys if (scores := self._remembered.get(key)) is not None}
         missing = {key: pair for key, pair in zip(keys, pairs, strict=True) if key not in known}
-        if missing:
-            known.update(zip(missing, self._router(list(missing.values())), strict=True))
-            if len(self._remembered) > REMEMBERED_SCORES:
-                self._remembered.clear()
-            self._remembered.update(known)
+        try:
+            known.update(zip(missing, self._router(list(missing.values())) if missing else (), strict=True))
+        except Exception:
+            log.exception("the router failed, so the rules decide alone")
+            return [{} for _ in pairs]
+        if len(self._remembered) > REMEMBERED_SCORES:
+            self._remembered.clear()
+        self._remembered.update(known)
         return [known[key] for key in keys]
 
 

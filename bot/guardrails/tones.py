@@ -10,6 +10,7 @@ import yaml
 
 from bot.conversation import Category
 
+READ_CHARS = 2_000  # at each end of a message
 _QUESTION = re.compile(r"\?|\b(?:what|how|why|when|where|who|which|is|are|does|do|can|could|will|should)\b", re.I)
 _OPENERS = r"^\W*(?:(?:no|nah|ok(?:ay)?|sorry|actually|honestly|look|haha|lol|anyway|um|well|it'?s ok|thanks?)\W+)*"
 
@@ -24,6 +25,8 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 def has(name: str, text: str) -> bool:
     """Whether `text` has the shade `name`."""
+    if len(text) > 2 * READ_CHARS:
+        text = f"{text[:READ_CHARS]} {text[-READ_CHARS:]}"
     return _patterns()[name].search(text) is not None
 
 

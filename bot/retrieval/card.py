@@ -168,7 +168,7 @@ def _paragraphs(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
 def content_hash(meta: dict[str, object], body: str) -> str:
     """SHA-256 over everything a clinician signs: all front matter but the sign-offs, and the body."""
     signed = {k: v for k, v in sorted(meta.items()) if k != "clinical_signoff"}
-    text = yaml.safe_dump(signed, sort_keys=True, allow_unicode=True) + "\n" + body.strip()
+    text = json.dumps(signed, sort_keys=True, ensure_ascii=False, default=str) + "\n" + body.strip()
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -269,7 +269,7 @@ def load_sources(path: Path) -> dict[str, Source]:
         KnowledgeError: for a malformed entry.
     """
     sources: dict[str, Source] = {}
-    for i, row in enumerate(yaml.safe_load(path.read_text(encoding="utf-8")) or []):
+    for i, row in enumerate(yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or []):
         try:
             source = Source(**row)
         except (ValidationError, TypeError) as err:

@@ -1,4 +1,4 @@
-"""Hybrid retrieval: dense vectors (Chroma) and BM25 (bm25s), fused and grouped by card."""
+"""Hybrid retrieval: dense vectors (stored in Chroma) and BM25 (bm25s), fused and grouped by card."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from typing import Any
 
 import bm25s
 import numpy as np
-from langchain_core.callbacks import CallbackManagerForRetrieverRun
-from langchain_core.documents import Document
-from langchain_core.retrievers import BaseRetriever
-from pydantic import ConfigDict, PrivateAttr
 
+from bot.encoder import WIDTH, Encoder, Floats
 from bot.retrieval.card import Card
 
 # Dense cosine plus a share of BM25 scaled to its best hit. On the development half of evals/data/retrieval.jsonl this
 # beat reciprocal rank fusion (Cormack et al. 2009, k = 60), which throws away how sure each ranking is; docs/evals.md has the figures.
 LEXICAL = 0.25
 TOPIC = 0.14
-NEIGHBORS = 160
+BEST = 5
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _STOP = frozenset(
     ["a", "an", "the", "is", "are", "was", "were", "be", "been", "am", "do", "does", "did", "can", "could", "would", "will", "should", "may", "might", "i", "me", "my", "you", "your", "it", "its", "of", "to", "in", "on", "for", "and", "or", "with", "if", "that", "this", "what", "which", "who", "how", "why", "when", "where", "there", "so", "just", "about", "any", "some", "please", "tell", "know", "get", "have", "has", "had", "as", "at", "by", "from"]
@@ -48,7 +45,7 @@ class Hit:
 
     Attributes:
         score: fused score, higher is better; comparable within one query only.
-        similarity: best cosine between the query and any text of the card, -1 to 1.
+        similarity: mean cosine between the query and the two closest texts of the card, -1 to 1.
         passage_similarity: cosine of the query with each passage of the card, in order.
     """
 
@@ -59,50 +56,45 @@ class Hit:
     passage_similarity: tuple[float, ...]
 
 
-class Retriever(BaseRetriever):
-    """A LangChain retriever over the cards.
+class Retriever:
+    """Finds the cards that answer a question (as a LangChain retriever: bot/retrieval/langchain.py).
 
-    `search` gives typed hits; `invoke` (LangChain's entry) gives the same as Documents whose
-    metadata hold card, score and similarity.
+    Args:
+        cards: those that may be found, by id.
+        encoder: the one that the collection was built with.
+        collection: a Chroma collection written by bot/retrieval/index.py.
+        queries: further questions of each card, for BM25.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    cards: Mapping[str, Card]
-    encoder: Any
-    collection: Any
-    queries: Mapping[str, Sequence[str]] = {}
-    k: int = 5
-    _bm25: Any = PrivateAttr()
-    _ids: list[str] = PrivateAttr()
-    _passages: dict[str, Any] = PrivateAttr()
-
-    def model_post_init(self, _context: object) -> None:
+    def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, queries: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.cards, self.encoder = cards, encoder
+        queries = queries or {}
         self._ids = list(self.cards)
         corpus = [
-            terms(" ".join([c.title, c.title, *c.questions, *self.queries.get(c.id, ()), *(p.text for p in c.passages)])) for c in self.cards.values()
+            terms(" ".join([c.title, c.title, *c.questions, *queries.get(c.id, ()), *(p.text for p in c.passages)])) for c in self.cards.values()
         ]
         self._bm25 = bm25s.BM25(method="lucene")
         self._bm25.index(corpus, show_progress=False)
-        rows = self.collection.get(where={"kind": "passage"}, include=["embeddings", "metadatas"])
-        vectors: dict[str, dict[int, Any]] = {}
-        for meta, vector in zip(rows["metadatas"], rows["embeddings"], strict=True):
-            vectors.setdefault(meta["card"], {})[meta["position"]] = vector
-        self._passages = {
-            card: np.asarray([v for _, v in sorted(by.items())], dtype=np.float32) for card, by in vectors.items()
-        }
+        # Exact search over the vectors in memory: at this size one product takes a tenth of the time of Chroma's own query.
+        rows = collection.get(include=["embeddings", "metadatas"])
+        self._vectors: Floats = np.vstack([np.asarray(rows["embeddings"], dtype=np.float32).reshape(-1, WIDTH), np.zeros((1, WIDTH), np.float32)])
+        texts: dict[str, list[int]] = {}
+        passages: dict[str, dict[int, int]] = {}
+        for i, meta in enumerate(rows["metadatas"]):
+            texts.setdefault(meta["card"], []).append(i)
+            if meta["kind"] == "passage":
+                passages.setdefault(meta["card"], {})[meta["position"]] = i
+        longest = max(map(len, texts.values()), default=1)
+        self._indexed = list(texts)
+        # One row a card, filled up with the row of zeros.
+        self._texts = np.array([found + [-1] * (longest - len(found)) for found in texts.values()], dtype=np.int64).reshape(len(texts), -1)
+        self._passages = {card: self._vectors[[row for _, row in sorted(found.items())]] for card, found in passages.items()}
 
-    def _dense(self, vector: Any) -> dict[str, float]:
-        """Each card's mean cosine over its two closest texts: one lucky sample question does not carry a card."""
-        rows = self.collection.query(
-            query_embeddings=[vector], n_results=min(NEIGHBORS, self.collection.count()), include=["metadatas", "distances"]
-        )
-        best: dict[str, list[float]] = {}
-        for meta, distance in zip(rows["metadatas"][0], rows["distances"][0], strict=True):
-            if meta["card"] in self.cards:
-                best.setdefault(meta["card"], []).append(1.0 - float(distance))
-        floor = 1.0 - float(rows["distances"][0][-1])
-        return {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items()}
+    def _dense(self, vector: Floats) -> dict[str, float]:
+        """Each indexed card's mean cosine over its two closest texts: one lucky sample question does not carry a card."""
+        cosines = (self._vectors @ vector)[self._texts]
+        closest = np.partition(cosines, -2, axis=1)[:, -2:].mean(axis=1)
+        return dict(zip(self._indexed, map(float, closest), strict=True))
 
     def _lexical(self, query: str) -> dict[str, float]:
         words = [w for w in terms(query) if w in self._bm25.vocab_dict]
@@ -113,7 +105,7 @@ class Retriever(BaseRetriever):
         return {self._ids[i]: float(scores[i]) for i in order if scores[i] > 0}
 
     def search(
-        self, query: str | Sequence[tuple[str, float]], topics: Mapping[str, float] | None = None, k: int | None = None
+        self, query: str | Sequence[tuple[str, float]], topics: Mapping[str, float] | None = None, k: int = BEST
     ) -> list[Hit]:
         """The `k` best cards, best first.
 
@@ -129,36 +121,19 @@ class Retriever(BaseRetriever):
         for (text, weight), vector in zip(readings, vectors, strict=True):
             dense, words = self._dense(vector), self._lexical(text)
             top = max(words.values(), default=1.0)
-            floor = min(dense.values(), default=0.0)
-            for card in dense.keys() | words.keys():
-                scores[card] = scores.get(card, 0.0) + weight * (dense.get(card, floor) + LEXICAL * words.get(card, 0.0) / top - floor)
-                lexical[card] = lexical.get(card, 0.0) + weight * words.get(card, 0.0)
-                similarity[card] = similarity.get(card, 0.0) + weight * dense.get(card, floor)
+            for card in self._ids:
+                cosine, overlap = dense.get(card, 0.0), words.get(card, 0.0)
+                scores[card] = scores.get(card, 0.0) + weight * (cosine + LEXICAL * overlap / top)
+                lexical[card] = lexical.get(card, 0.0) + weight * overlap
+                similarity[card] = similarity.get(card, 0.0) + weight * cosine
         for card in scores:
             scores[card] += TOPIC * (topics or {}).get(self.cards[card].topic, 0.0)
-        vector = vectors[0]
-        hits = [
-            Hit(self.cards[card], score, similarity[card], lexical[card], tuple(float(x) for x in self._passages[card] @ vector))
-            for card, score in sorted(scores.items(), key=lambda item: -item[1])[: k or self.k]
+        return [
+            Hit(self.cards[card], score, similarity[card], lexical[card], tuple(float(x) for x in self._passages[card] @ vectors[0]))
+            for card, score in sorted(scores.items(), key=lambda item: -item[1])[:k]
         ]
-        return hits
 
     def nearest(self, query: str, among: Collection[str]) -> tuple[str, float] | None:
         """The closest card among ids that need not be served (expired ones, say), and its cosine."""
-        rows = self.collection.query(
-            query_embeddings=[self.encoder.encode_one(query)], n_results=1, where={"card": {"$in": list(among)}}, include=["metadatas", "distances"]
-        )
-        if not rows["ids"][0]:
-            return None
-        return str(rows["metadatas"][0][0]["card"]), 1.0 - float(rows["distances"][0][0])
-
-    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        return [
-            Document(
-                id=hit.card.id,
-                page_content="\n\n".join(p.text for p in hit.card.passages),
-                metadata={"card": hit.card.id, "title": hit.card.title, "score": hit.score, "similarity": hit.similarity},
-            )
-            for hit in self.search(query)
-        ]
-
+        cosines = {card: cosine for card, cosine in self._dense(self.encoder.encode_one(query)).items() if card in among}
+        return max(cosines.items(), key=lambda item: item[1], default=None)

@@ -28,7 +28,7 @@ class Replies:
             raise FileNotFoundError(f"{folder}: no replies found. Check LANTERN_PROMPTS_DIR.")
         languages = folder / "languages.yaml"
         self._languages: dict[str, dict[str, str]] = (
-            yaml.safe_load(languages.read_text(encoding="utf-8")) if languages.exists() else {}
+            yaml.load(languages.read_text(encoding="utf-8"), yaml.CSafeLoader) if languages.exists() else {}
         )
         offers = folder.parent / "offers.yaml"
         self._offers: dict[str, list[str]] = yaml.safe_load(offers.read_text(encoding="utf-8")) if offers.exists() else {}

@@ -14,6 +14,7 @@ from bot.assistant import Assistant
 from bot.conversation import Action, Conversation
 from bot.load import load_assistant
 from bot.retrieval.followup import resolve
+from bot.retrieval.langchain import CardRetriever
 from bot.retrieval.retriever import Retriever, terms
 
 from ..conftest import SMALL, Ask, Small
@@ -29,8 +30,9 @@ def small_retriever(small_built: Small) -> Retriever:
 
 
 def test_it_is_a_langchain_retriever(small_retriever: Retriever) -> None:
-    assert isinstance(small_retriever, BaseRetriever)
-    documents = small_retriever.invoke("does ketamine hurt the bladder")
+    adapter = CardRetriever(retriever=small_retriever)
+    assert isinstance(adapter, BaseRetriever)
+    documents = adapter.invoke("does ketamine hurt the bladder")
     assert all(isinstance(d, Document) for d in documents)
     assert documents[0].id == "risks-bladder"
     assert documents[0].metadata["card"] == "risks-bladder"
@@ -39,7 +41,7 @@ def test_it_is_a_langchain_retriever(small_retriever: Retriever) -> None:
 
 
 def test_it_chains(small_retriever: Retriever) -> None:
-    titles = (small_retriever | (lambda found: [d.metadata["title"] for d in found])).invoke("What is 988?")
+    titles = (CardRetriever(retriever=small_retriever) | (lambda found: [d.metadata["title"] for d in found])).invoke("What is 988?")
     assert titles[0] == "What is 988?"
 
 
