@@ -214,7 +214,8 @@ def test_a_real_interrupt_leaves_the_old_index(small: Small, tmp_path: Path) -> 
     """SIGINT in the middle of embedding, in a process of its own."""
     mark = tmp_path / "started"
     script = (
-        "import sys, time, pathlib\n"
+        "import signal, sys, time, pathlib\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job starts with it ignored
         "from bot.retrieval import index\n"
         "def slow(*a, **k):\n"
         f"    pathlib.Path({str(mark)!r}).touch()\n"

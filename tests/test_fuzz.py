@@ -106,7 +106,7 @@ def fuzz(assistant: Assistant, count: int) -> None:
 
 def test_random_and_mutated_conversations(assistant: Assistant) -> None:
     """R-30 and R-80; H-02 and H-14."""
-    fuzz(assistant, 1_500)
+    fuzz(assistant, 400)
 
 
 @pytest.mark.slow
