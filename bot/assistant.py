@@ -226,7 +226,7 @@ class Assistant:
 
     def _from_cards(self, conversation: Conversation, verdict: Verdict) -> Reply | Composed:
         defer = verdict.action is Action.DEFER
-        if verdict.minor and not defer and verdict.category in _TREATMENT:
+        if verdict.minor and (defer or verdict.category in _TREATMENT):
             return self._minor(conversation, verdict)
         if verdict.tone == "psychosis":
             return self._fixed(conversation, verdict, "psychosis")
@@ -336,7 +336,8 @@ class Assistant:
         )
 
     def _minor(self, conversation: Conversation, verdict: Verdict) -> Reply:
-        text = self.replies.text("minor_treatment", 0, conversation.country, "youth")
+        name = "minor_personal" if verdict.action is Action.DEFER else "minor_treatment"
+        text = self.replies.text(name, 0, conversation.country, "youth")
         return Reply(action=ACTION_OF[verdict.category], category=verdict.category, text=text, related=("What is anxiety?",), why=f"{verdict.why}; minor")
 
     def _reminders(self, conversation: Conversation, verdict: Verdict, reply: Reply) -> str:

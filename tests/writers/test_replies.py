@@ -45,7 +45,7 @@ def plain(text: str) -> str:
 def test_every_reply_the_assistant_names_exists(replies: Replies) -> None:
     for name in (*CRISIS, *AFTER, *REFUSALS, "distress", "panic", "off_topic", "not_covered", "personal_medical", "personal_medical_bare", "personal_medical_end", "error",
         "withheld",
-                 "sticky", "minor", "minor_treatment", "expired", "psychosis", "dependence", "greeting", "identity", "privacy", "thanks", "bye", "ack", "empty"):
+                 "sticky", "minor", "minor_treatment", "minor_personal", "expired", "psychosis", "dependence", "greeting", "identity", "privacy", "thanks", "bye", "ack", "empty"):
         assert replies.wordings(name)
         assert all(w.strip() for w in replies.wordings(name))
 
