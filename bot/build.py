@@ -75,9 +75,8 @@ def open_build(settings: Settings) -> Built:
 
 
 def weights_hash() -> str:
-    """What the exported router depends on; empty when there are no committed weights."""
-    weights = WEIGHTS / "router.safetensors"
-    return sha256(weights) if weights.exists() else ""
+    """What the exported models depend on besides the base model: the committed weights that are there."""
+    return " ".join(sha256(path) for name in ("retriever", "router") if (path := WEIGHTS / f"{name}.safetensors").exists())
 
 
 def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: bool = False) -> dict[str, Any]:
@@ -170,10 +169,10 @@ def _models(folder: Path, old: Built | None, progress: Callable[[str, int, int],
                 os.link(old.folder / name, folder / name)
         return
     # torch is imported only here: a build that changes cards alone does not wait for it
-    from bot.training import export, router
+    from bot.training import export, retriever, router
 
     progress("Exporting the encoder", 0, 2)
-    export.to_onnx(export.pooled(export.load_minilm()), folder / "encoder.onnx", "vectors")
+    export.to_onnx(export.pooled(retriever.load()), folder / "encoder.onnx", "vectors")
     shutil.copy(export.minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
     progress("Exporting the router", 1, 2)
     if (WEIGHTS / "router.safetensors").exists():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,22 +98,24 @@ def ask(
     text = sys.stdin.read() if question == "-" else question
     with plain_errors():
         settings = _settings(country=country)
-        reply = load_assistant(settings, need_index=False).reply(Conversation.of(text, country=settings.country))
+        assistant = load_assistant(settings, need_index=False)
+        reply = assistant.reply(Conversation.of(text, country=settings.country))
     if json_:
         from bot.batch import contract
 
-        typer.echo(__import__("json").dumps(contract(reply), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(contract(reply), ensure_ascii=False, indent=1))
         return
-    _show(Console(), reply)
+    _show(Console(), reply, assistant.knowledge.cards)
 
 
-def _show(console: Console, reply: Any) -> None:
+def _show(console: Console, reply: Any, cards: Mapping[str, Any]) -> None:
     console.print(Markdown(reply.text))
     if reply.citations:
         console.print()
         for c in reply.citations:
             console.print(f"[dim][{c.n}] {c.source}\n    {c.url}[/]".replace(f"[{c.n}]", f"\\[{c.n}]"), highlight=False, soft_wrap=True)
-        console.print("[dim]Sources checked by the editors; not yet reviewed by a clinician.[/]")
+        signed = all(cards[i].signed for i in reply.cards if i in cards)
+        console.print(f"[dim]Sources checked by the editors; {'' if signed else 'not yet '}reviewed by a clinician.[/]")
     if reply.related:
         console.print("\n[dim]You could also ask:[/]")
         for question in reply.related:
@@ -144,7 +147,7 @@ def chat(country: Annotated[str | None, typer.Option(help="Two-letter country co
             reply = assistant.reply(Conversation(messages=tuple(messages), country=settings.country))
             messages.append(Message(role="assistant", content=reply.text))
             console.print()
-            _show(console, reply)
+            _show(console, reply, assistant.knowledge.cards)
             if text.strip().lower() in {"bye", "quit", "exit"}:
                 return
 
@@ -296,16 +299,30 @@ def _evals() -> Iterator[Any]:
 
 @app.command()
 def train(
-    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 3,
+    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 4,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
 ) -> None:
-    """Train the router from prompts/intents. About an hour and a half on two cores; then run: lantern build"""
+    """Train the router from prompts/intents. About an hour on two cores; then run: lantern build"""
     from bot.training.router import run
 
     with plain_errors(), _progress("Reading examples") as progress:
         manifest = run(_settings().prompts_dir / "intents", epochs, seed, progress)
     for name, value in manifest["held_out"].items():
         err.print(f"{name}: {value}", highlight=False)
+
+
+@app.command("train-retriever")
+def train_retriever(
+    epochs: Annotated[int, typer.Option(help="Passes over the cards' questions.")] = 3,
+    seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
+) -> None:
+    """Train the sentence encoder from the cards and knowledge/queries. About half an hour; then run: lantern build"""
+    from bot.retrieval.card import load_cards, load_queries
+    from bot.training.retriever import save, train
+
+    with plain_errors(), _progress("Reading cards") as progress:
+        folder = _settings().knowledge_dir
+        save(train(load_cards(folder / "cards"), load_queries(folder / "queries"), epochs, seed, progress))
 
 
 @knowledge_app.command("check")
