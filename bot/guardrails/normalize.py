@@ -39,6 +39,8 @@ _CONFUSABLE = str.maketrans(
 )
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "6": "g", "7": "t", "8": "b", "9": "g",
                        "@": "a", "$": "s", "!": "i", "+": "t", "€": "e", "£": "l", "|": "l", "(": "c", "¥": "y"})
+# What is left of a message of which several words were leet: short words, and words that no list knows.
+_LEET_REST = re.compile(r"(?<![\w.,])(?:[a-zA-Z][0-9@$!]|[0-9@$!][a-zA-Z]|[a-zA-Z]+(?:[0-9@$!][a-zA-Z]+)+[0-9@$!]?|[a-zA-Z]{2,}[0-9@$])(?![\w])")
 _EMOJI = {
     "💊": " pill ", "💉": " needle ", "🐴": " horse ", "🐎": " horse ", "❄": " snow ", "🔪": " knife ", "🔫": " gun ",
     "⚰": " coffin ", "💀": " dead ", "☠": " dead ", "🪦": " grave ", "🛒": " buy ", "💸": " money ", "👋": " goodbye ",
@@ -226,10 +228,10 @@ def _repair(text: str) -> str:
 
     text = _SPACED.sub(join_spaced, text)
     text = _DOTTED.sub(join_dotted, text)
-    budget, splits = _REPAIR_WORDS, 30
+    budget, splits, leet = _REPAIR_WORDS, 30, 0
 
     def token(match: re.Match[str]) -> str:
-        nonlocal budget, splits
+        nonlocal budget, splits, leet
         edge = _EDGE.match(match[0])
         if edge is None or budget <= 0:
             return match[0]
@@ -237,7 +239,9 @@ def _repair(text: str) -> str:
         if word.lower() in known or len(word) < 3 or len(word) > 120:
             return match[0]
         budget -= 1
-        fixed = _unleet(word) or _squeeze(word) or _respell(word)
+        fixed = _unleet(word)
+        leet += fixed is not None
+        fixed = fixed or _squeeze(word) or _respell(word)
         if fixed is None and splits and len(word) >= 14 and word.isalpha() and word.isascii():
             splits -= 1
             fixed = " ".join(segment(word)) or None
@@ -245,7 +249,8 @@ def _repair(text: str) -> str:
             fixed = re.sub(r"[_\-.*/+|]+", " ", word) if _known_share(re.sub(r"[_\-.*/+|]+", " ", word)) > 0.8 else None
         return before + (fixed or word) + after
 
-    return _TOKEN.sub(token, text)
+    text = _TOKEN.sub(token, text)
+    return _LEET_REST.sub(lambda m: _unleet(m[0]) or m[0].lower().translate(_LEET), text) if leet >= 3 else text
 
 
 def _readable(data: bytes) -> str | None:
@@ -256,7 +261,9 @@ def _readable(data: bytes) -> str | None:
     if len(text) < 5 or sum(c.isprintable() or c.isspace() for c in text) < 0.95 * len(text):
         return None
     foreign = sum(ord(c) > 0x2FF and c.isalpha() for c in text) > 0.5 * len(text)
-    return text if foreign or _known_share(text) > 0.5 or text.strip().lower() in known_words() else None
+    # Bytes that only look encoded hardly ever spell letters and spaces throughout, so a text in a language without a word list passes too.
+    prose = " " in text and sum(c.isalpha() or c in " ,.?!'" for c in text) > 0.9 * len(text)
+    return text if foreign or prose or _known_share(text) > 0.5 or text.strip().lower() in known_words() else None
 
 
 def _pig(word: str) -> str | None:
