@@ -50,10 +50,13 @@ class _Without:
     def __init__(self, collection: Any, hidden: frozenset[str]) -> None:
         self._collection, self._hidden = collection, hidden
 
-    def get(self, include: list[str]) -> Any:
-        rows = self._collection.get(include=[*include, "documents"])
-        keep = [i for i, text in enumerate(rows["documents"]) if text not in self._hidden]
-        return {name: [rows[name][i] for i in keep] for name in include}
+    def query(self, n_results: int, include: list[str], **rest: Any) -> Any:
+        rows = self._collection.query(n_results=n_results, include=[*include, "documents"], **rest)
+        keep = [i for i, d in enumerate(rows["documents"][0]) if d not in self._hidden]
+        return {name: [[rows[name][0][i] for i in keep]] for name in ("ids", *include)}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
 
 
 def _sample(assistant: Assistant, turns: Sequence[str], card: str | None) -> Sample | None:

@@ -32,6 +32,11 @@ class Entry:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+def card_of(entry: str) -> str:
+    """The card that an entry's id names."""
+    return entry.partition("#")[0]
+
+
 def entries(cards: Iterable[Card], queries: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
     """Every text to embed, several vectors a card: title, questions, further visitors' queries, passages."""
     for card in cards:

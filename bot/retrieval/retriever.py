@@ -1,4 +1,4 @@
-"""Hybrid retrieval: dense vectors (stored in Chroma) and BM25 (bm25s), fused and grouped by card."""
+"""Hybrid retrieval: dense vectors (Chroma) and BM25 (bm25s), fused and grouped by card."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any
 import bm25s
 import numpy as np
 
-from bot.encoder import WIDTH, Encoder, Floats
+from bot.encoder import Encoder, Floats
 from bot.retrieval.card import Card
+from bot.retrieval.index import card_of
 
 # Dense cosine plus a share of BM25 scaled to its best hit. On the development half of evals/data/retrieval.jsonl this
 # beat reciprocal rank fusion (Cormack et al. 2009, k = 60), which throws away how sure each ranking is; docs/evals.md has the figures.
 LEXICAL = 0.25
 TOPIC = 0.14
+NEIGHBORS = 160
 BEST = 5
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _STOP = frozenset(
@@ -75,26 +77,21 @@ class Retriever:
         ]
         self._bm25 = bm25s.BM25(method="lucene")
         self._bm25.index(corpus, show_progress=False)
-        # Exact search over the vectors in memory: at this size one product takes a tenth of the time of Chroma's own query.
-        rows = collection.get(include=["embeddings", "metadatas"])
-        self._vectors: Floats = np.vstack([np.asarray(rows["embeddings"], dtype=np.float32).reshape(-1, WIDTH), np.zeros((1, WIDTH), np.float32)])
-        texts: dict[str, list[int]] = {}
-        passages: dict[str, dict[int, int]] = {}
-        for i, meta in enumerate(rows["metadatas"]):
-            texts.setdefault(meta["card"], []).append(i)
-            if meta["kind"] == "passage":
-                passages.setdefault(meta["card"], {})[meta["position"]] = i
-        longest = max(map(len, texts.values()), default=1)
-        self._indexed = list(texts)
-        # One row a card, filled up with the row of zeros.
-        self._texts = np.array([found + [-1] * (longest - len(found)) for found in texts.values()], dtype=np.int64).reshape(len(texts), -1)
-        self._passages = {card: self._vectors[[row for _, row in sorted(found.items())]] for card, found in passages.items()}
+        self._collection, self._size = collection, collection.count()
+        rows = collection.get(where={"kind": "passage"}, include=["embeddings", "metadatas"])
+        vectors: dict[str, dict[int, Any]] = {}
+        for meta, vector in zip(rows["metadatas"], rows["embeddings"], strict=True):
+            vectors.setdefault(meta["card"], {})[meta["position"]] = vector
+        self._passages = {card: np.asarray([v for _, v in sorted(by.items())], dtype=np.float32) for card, by in vectors.items()}
 
     def _dense(self, vector: Floats) -> dict[str, float]:
-        """Each indexed card's mean cosine over its two closest texts: one lucky sample question does not carry a card."""
-        cosines = (self._vectors @ vector)[self._texts]
-        closest = np.partition(cosines, -2, axis=1)[:, -2:].mean(axis=1)
-        return dict(zip(self._indexed, map(float, closest), strict=True))
+        """Each near card's mean cosine over its two closest texts: one lucky sample question does not carry a card."""
+        rows = self._collection.query(query_embeddings=[vector], n_results=min(NEIGHBORS, self._size), include=["distances"])
+        best: dict[str, list[float]] = {}
+        for text, distance in zip(rows["ids"][0], rows["distances"][0], strict=True):
+            best.setdefault(card_of(text), []).append(1.0 - float(distance))
+        floor = 1.0 - float(rows["distances"][0][-1])
+        return {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items() if card in self.cards}
 
     def _lexical(self, query: str) -> dict[str, float]:
         words = [w for w in terms(query) if w in self._bm25.vocab_dict]
@@ -121,8 +118,9 @@ class Retriever:
         for (text, weight), vector in zip(readings, vectors, strict=True):
             dense, words = self._dense(vector), self._lexical(text)
             top = max(words.values(), default=1.0)
+            floor = min(dense.values(), default=0.0)
             for card in self._ids:
-                cosine, overlap = dense.get(card, 0.0), words.get(card, 0.0)
+                cosine, overlap = dense.get(card, floor), words.get(card, 0.0)
                 scores[card] = scores.get(card, 0.0) + weight * (cosine + LEXICAL * overlap / top)
                 lexical[card] = lexical.get(card, 0.0) + weight * overlap
                 similarity[card] = similarity.get(card, 0.0) + weight * cosine
@@ -134,6 +132,10 @@ class Retriever:
         ]
 
     def nearest(self, query: str, among: Collection[str]) -> tuple[str, float] | None:
-        """The closest card among ids that need not be served (expired ones, say), and its cosine."""
-        cosines = {card: cosine for card, cosine in self._dense(self.encoder.encode_one(query)).items() if card in among}
-        return max(cosines.items(), key=lambda item: item[1], default=None)
+        """The closest card among ids that need not be served (expired ones, say), and the mean cosine of the two texts closest to the query."""
+        rows = self._collection.query(
+            query_embeddings=[self.encoder.encode_one(query)], n_results=2, where={"card": {"$in": list(among)}}, include=["distances"]
+        )
+        if not rows["ids"][0]:
+            return None
+        return card_of(rows["ids"][0][0]), 1.0 - float(np.mean(rows["distances"][0]))

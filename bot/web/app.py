@@ -102,7 +102,7 @@ def create_app(settings: Settings, assistant: Assistant | None = None) -> FastAP
     )
     # The last added is the outermost.
     app.add_middleware(FirstPaint, paint=lambda html, nonce: static_page.first_paint(html, nonce, helplines, settings, (version, stamp)))
-    app.add_middleware(BodyLimit, most=settings.max_body)
+    app.add_middleware(BodyLimit, most=settings.max_body, text=lambda: assistant.replies.text("error", country=settings.country))
     app.add_middleware(Switch, settings=settings, off_page=off_page, ours=lambda: set(ours))
     app.add_middleware(Headers, settings=settings)
     app.add_middleware(AccessLog, routes=lambda: set(ours))

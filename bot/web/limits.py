@@ -58,10 +58,14 @@ class RateLimit:
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body above `most` bytes, whether or not its length was declared."""
+    """ASGI middleware: 413 for a body above `most` bytes, whether or not its length was declared.
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self._app, self._most = app, most
+    Args:
+        text: makes what a person may be shown; it names human help, because nobody read whether the message was a crisis.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, text: Callable[[], str]) -> None:
+        self._app, self._most, self._text = app, most, text
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 413."""
@@ -91,4 +95,5 @@ class BodyLimit:
         return await self._app(scope, replay, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await JSONResponse({"detail": f"The request is larger than {self._most} bytes. Please send a shorter message."}, 413)(scope, receive, send)
+        detail = f"The request is larger than {self._most} bytes. Please send a shorter message."
+        await JSONResponse({"detail": detail, "text": self._text()}, 413)(scope, receive, send)

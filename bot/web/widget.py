@@ -23,6 +23,7 @@ from bot.conversation import Action, Category, Conversation
 from bot.retrieval.card import Card
 from bot.settings import Settings
 from bot.web.metrics import Metrics
+from bot.web.reminder import due, reminder
 from bot.web.service import Chat
 from bot.web.sheet import make_sheet
 from bot.web.view import View, help_lines
@@ -67,7 +68,8 @@ def functions(chat: Chat, view: View, metrics: Metrics, settings: Settings) -> l
         except (ValidationError, KeyError, TypeError, AttributeError):
             return {"error": "The message could not be read."}
         client = request.client.host if request.client else ""
-        return view.turn(chat.answer(conversation, client, "page").reply)
+        turn = view.turn(chat.answer(conversation, client, "page").reply)
+        return {**turn, "reminder": reminder(chat.assistant.replies, turn["lang"]) if due(payload.get("waited")) else ""}
 
     def vote(payload: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -103,7 +105,7 @@ def page_data(chat: Chat, settings: Settings, version: str) -> dict[str, Any]:
         "country": (settings.country or "").upper(),
         "starters": starters(settings, dict(chat.assistant.knowledge.cards)),
         "votes": VOTES, "harms": HARMS, "exit": settings.exit_url, "contact": settings.contact if safe_contact(settings.contact) else "",
-        "root": settings.root_path.rstrip("/"), "site": settings.site_name, "version": version,
+        "root": settings.root_path.rstrip("/"), "site": settings.site_name, "version": version, "most": settings.max_body,
     }
 
 

@@ -9,8 +9,7 @@ window.Lantern = (() => {
     defer: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 9v4.500M10 6.500v.100", close: "M5 5l10 10M15 5 5 15",
   };
   ICON.support = ICON.crisis; ICON.abstain = ICON.defer;
-  const THREE_HOURS = 3 * 3600e3;
-  const KEPT_TURNS = 40;
+  const KEPT_TURNS = 40, READ_CHARS = 20_000, REMEMBERED_CHARS = 2_000;
 
   const make = (tag, attributes = {}, ...children) => {
     const node = document.createElement(tag);
@@ -38,7 +37,8 @@ window.Lantern = (() => {
     const query = new URLSearchParams(location.search);
     const page = document.documentElement;
     const [lantern, log, say, form, status, welcome] = [".lantern", ".log", "#lantern-say", ".say", ".status", ".welcome"].map($);
-    let messages = [], cards = [], busy = false, talk = 0, disclosed = Date.now(), count = 0;
+    let messages = [], cards = [], busy = false, talk = 0, count = 0;
+    let last = Date.now(), told = last; // the visitor's last message, and the last time this page said what it is
     document.getElementById("lantern-boot")?.remove();
     page.lang = "en";
 
@@ -111,9 +111,11 @@ window.Lantern = (() => {
       const waiting = make("div", { class: "waiting", "aria-hidden": "true" }, make("i"), "Looking in the checked sources");
       const slow = setTimeout(() => { log.append(waiting); status.textContent = "Looking in the checked sources"; }, 350);
       reveal(bubble);
+      const now = Date.now(), waited = { message: (now - last) / 1000, told: (now - told) / 1000 };
+      last = now;
       let turn;
       try {
-        turn = await server.ask({ messages: messages.slice(-KEPT_TURNS), country });
+        turn = await server.ask({ messages: recent(), country, waited });
         if (!turn || turn.error || !turn.html) throw new Error("no answer");
       } catch { turn = null; }
       clearTimeout(slow);
@@ -127,13 +129,27 @@ window.Lantern = (() => {
       } else {
         messages.push({ role: "assistant", content: turn.text });
         cards.push(...turn.cards);
-        if (Date.now() - disclosed > THREE_HOURS) {
-          disclosed = Date.now();
-          log.append(make("p", { class: "turn small" }, "A reminder: I am an AI, not a person and not a clinician."));
+        if (turn.reminder) {
+          told = now;
+          log.append(make("p", { class: "turn small reminder", lang: turn.lang }, turn.reminder));
         }
         log.append(shown(turn));
       }
       reveal(bubble);
+    }
+
+    // The newest turns that fit into one request: a long chat or a long pasted text must not keep a cry for help from being read.
+    // A character takes up to three bytes. The server reads this much of the last message and remembers this much of earlier ones.
+    function recent() {
+      const kept = [];
+      let room = Math.floor(data.most / 4) - 200;
+      for (const [i, m] of messages.slice(-KEPT_TURNS).reverse().entries()) {
+        const content = i ? m.content.slice(-REMEMBERED_CHARS) : m.content.slice(0, Math.min(READ_CHARS, Math.max(room, 1)));
+        room -= content.length + 40;
+        if (i && room < 0) break;
+        kept.unshift({ role: m.role, content });
+      }
+      return kept;
     }
 
     function offline(text) {
