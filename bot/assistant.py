@@ -6,8 +6,11 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from bot.conversation import ACTION_OF, Action, Block, Category, Conversation, Draft, Reply, Statement
+from bot.guardrails import wording
+from bot.guardrails.amounts import find_amounts
 from bot.guardrails.gate import Gate
 from bot.guardrails.screen import Verdict
 from bot.helplines import Purpose
@@ -16,6 +19,7 @@ from bot.retrieval.followup import Resolved, resolve
 from bot.retrieval.retriever import Hit, Retriever
 from bot.writers import extractive, prompting, smalltalk
 from bot.writers.generative import Generative, NotWritten, Rewriter
+from bot.writers.planted import planted
 from bot.writers.render import render
 from bot.writers.replies import Replies
 
@@ -45,8 +49,8 @@ class Knowledge:
 
     @classmethod
     def on(cls, day: date, cards: Mapping[str, Card], sources: Mapping[str, Source], require_signoff: bool) -> Knowledge:
-        """Sort the cards by whether they may be used on `day`."""
-        usable = {i: c for i, c in cards.items() if c.signed or not require_signoff}
+        """Sort the cards by whether they may be used on `day`. A card that holds an order to a program is left out (R-38)."""
+        usable = {i: c for i, c in cards.items() if (c.signed or not require_signoff) and not _tampered(c, sources)}
         return cls(
             {i: c for i, c in usable.items() if not c.expired(day)}, {i: c for i, c in usable.items() if c.expired(day)}, sources
         )
@@ -353,7 +357,8 @@ class Assistant:
         """The last look at the finished text, and the reminder after an earlier crisis."""
         if reminders := self._reminders(conversation, verdict, reply):
             reply = reply.model_copy(update={"text": reminders + reply.text})
-        if faults := self.gate.faults(reply.text):
+        names = (name for c in reply.citations for name in (c.title, c.source))
+        if faults := self.gate.faults(reply.text) or [fault for name in names if (fault := _name_fault(name))]:
             if reply.action is Action.CRISIS and reply.writer == "fixed":
                 log.error("a fixed crisis text has a fault, and is shown because help matters more: %s", faults[0])
                 return reply
@@ -361,6 +366,23 @@ class Assistant:
             return reply.model_copy(update={
                 "text": self.replies.text("withheld"), "citations": (), "cards": (), "related": (), "writer": "fixed", "why": f"gate: {faults[0]}"})
         return reply
+
+
+def _tampered(card: Card, sources: Mapping[str, Source]) -> bool:
+    names = [f"{s.title}\n{s.authors_or_body}" for i in card.source_ids if (s := sources.get(i))]
+    order = planted("\n".join([card.title, *card.questions, *card.ask, *(s.text for s in card.sentences()), *names]))
+    if order:
+        log.error("card %s is left out: it, or a source of it, holds an order to a program: %s", card.id, order)
+    return order is not None
+
+
+@lru_cache(maxsize=4_000)
+def _name_fault(name: str) -> str | None:
+    """Why the name of a card or a source may not be shown. The whole gate would take the number of a record for a telephone's."""
+    if amounts := find_amounts(name):
+        return f"amount: {amounts[0].text}"
+    found = wording.VENDOR.search(name)
+    return f"vendor: {found[0]}" if found else next((f"html: {h}" for h in wording.raw_html(name)), None)
 
 
 _TREATMENT = (Category.MECHANISMS, Category.EVIDENCE, Category.CONSULTATION, Category.REGULATION, Category.RISKS)

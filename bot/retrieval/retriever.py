@@ -10,13 +10,15 @@ from typing import Any
 import bm25s
 import numpy as np
 
-from bot.encoder import Encoder, Floats
+from bot.encoder import WIDTH, Encoder, Floats
 from bot.retrieval.card import Card
 from bot.retrieval.index import card_of
 
-# Dense cosine plus a share of BM25 scaled to its best hit. On the development half of evals/data/retrieval.jsonl this
-# beat reciprocal rank fusion (Cormack et al. 2009, k = 60), which throws away how sure each ranking is; docs/evals.md has the figures.
+# Dense cosine of the closest texts, plus a share of BM25 scaled to its best hit, plus a share of the closest passage's cosine.
+# Shares chosen on queries written apart from the indexed ones (docs/evals.md). Adding scores beat reciprocal rank fusion
+# (Cormack et al. 2009, k = 60), which throws away how sure each ranking is.
 LEXICAL = 0.25
+PASSAGE = 0.2
 TOPIC = 0.14
 NEIGHBORS = 160
 BEST = 5
@@ -82,7 +84,9 @@ class Retriever:
         vectors: dict[str, dict[int, Any]] = {}
         for meta, vector in zip(rows["metadatas"], rows["embeddings"], strict=True):
             vectors.setdefault(meta["card"], {})[meta["position"]] = vector
-        self._passages = {card: np.asarray([v for _, v in sorted(by.items())], dtype=np.float32) for card, by in vectors.items()}
+        self._passages = {card: np.asarray([v for _, v in sorted(by.items())], dtype=np.float32) for card, by in vectors.items() if card in cards}
+        self._all_passages: Floats = np.concatenate([np.zeros((0, WIDTH), np.float32), *self._passages.values()])
+        self._starts = np.cumsum([0, *(len(v) for v in self._passages.values())])[:-1]
 
     def _dense(self, vector: Floats) -> dict[str, float]:
         """Each near card's mean cosine over its two closest texts: one lucky sample question does not carry a card."""
@@ -92,6 +96,12 @@ class Retriever:
             best.setdefault(card_of(text), []).append(1.0 - float(distance))
         floor = 1.0 - float(rows["distances"][0][-1])
         return {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items() if card in self.cards}
+
+    def _best_passages(self, vector: Floats) -> dict[str, float]:
+        """Each card's cosine with its closest passage."""
+        if not self._passages:
+            return {}
+        return dict(zip(self._passages, np.maximum.reduceat(self._all_passages @ vector, self._starts).tolist(), strict=True))
 
     def _lexical(self, query: str) -> dict[str, float]:
         words = [w for w in terms(query) if w in self._bm25.vocab_dict]
@@ -116,12 +126,12 @@ class Retriever:
         lexical: dict[str, float] = {}
         similarity: dict[str, float] = {}
         for (text, weight), vector in zip(readings, vectors, strict=True):
-            dense, words = self._dense(vector), self._lexical(text)
+            dense, words, passages = self._dense(vector), self._lexical(text), self._best_passages(vector)
             top = max(words.values(), default=1.0)
             floor = min(dense.values(), default=0.0)
             for card in self._ids:
                 cosine, overlap = dense.get(card, floor), words.get(card, 0.0)
-                scores[card] = scores.get(card, 0.0) + weight * (cosine + LEXICAL * overlap / top)
+                scores[card] = scores.get(card, 0.0) + weight * (cosine + LEXICAL * overlap / top + PASSAGE * passages[card])
                 lexical[card] = lexical.get(card, 0.0) + weight * overlap
                 similarity[card] = similarity.get(card, 0.0) + weight * cosine
         for card in scores:

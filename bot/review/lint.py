@@ -15,6 +15,7 @@ import textstat
 from bot.guardrails.amounts import find_amounts
 from bot.guardrails.wording import host_of
 from bot.retrieval.card import Card, Sentence, Source
+from bot.writers.planted import planted
 
 # Words a plain answer on this subject cannot do without. For the reading grade each is counted as one
 # short word; the list is reviewed by hand, and a word enters it only if no plainer one says the same.
@@ -127,6 +128,8 @@ def _wording(card: Card, lib: Library) -> Iterator[Fault]:
             yield Fault(card.path, line, "licensed-claim", f"“{m[0]}” sounds like licensed care (R-03)", "Say who does it instead")
         if m := _UNSAFE_MESSAGING.search(text):
             yield Fault(card.path, line, "safe-messaging", f"“{m[0]}” (R-25)", "Use “died by suicide”, “people who use drugs”, “misuse”")
+        if order := planted(text):
+            yield Fault(card.path, line, "planted-order", f"“{order}” gives an order to a program (R-38)", "Find out who wrote it, and remove it")
         if m := _PRICE_TO_BUY.search(text) or _VENDOR.search(text):
             yield Fault(card.path, line, "vendor", f"“{m[0]}” points to a seller or a price to buy", "Remove it")
         if (m := _ABSOLUTE.search(text)) and not _NEGATED.search(text):
