@@ -34,7 +34,7 @@ SURE_COVERED = 0.5
 
 # A language model also gets the first passages of cards that are about as close to the question as the one that answers it.
 NEAR_MODEL = 0.06
-NEAR_FLOOR = 0.5
+NEAR_FLOOR = 0.55
 # Sentences to a paragraph of what a model words.
 PARAGRAPH = 3
 
@@ -216,7 +216,7 @@ class Assistant:
         if self.retriever is None:
             return fixed
         hits = self.retriever.search(verdict.text, verdict.topics)
-        if not hits or hits[0].similarity < 0.45 or hits[0].card.topic == "help":
+        if not hits or hits[0].similarity < NEAR_FLOOR or hits[0].card.topic == "help":
             return fixed
         card = hits[0].card
         draft = self.gate.release(Draft(blocks=(Block(lead="This may help to know:"), extractive.passage_block(card, card.passages[0])))).draft
@@ -260,7 +260,7 @@ class Assistant:
         found: list[Hit] = []
         for i, piece in enumerate(pieces):
             best = self.retriever.search(resolve(piece, pieces[:i]).readings, k=1)
-            if best and best[0].similarity > 0.5 and best[0].card.id not in {f.card.id for f in found}:
+            if best and best[0].similarity > NEAR_FLOOR and best[0].card.id not in {f.card.id for f in found}:
                 found.append(best[0])
         return found[:2] or [hits[0]]
 
@@ -298,7 +298,7 @@ class Assistant:
 
     def _defer(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit]) -> Reply | Composed:
         turn = self._turn(conversation)
-        if not hits or hits[0].similarity < 0.38:
+        if not hits or hits[0].similarity < 0.45:
             return self._fixed(conversation, verdict, "personal_medical_bare")
         lead = self.replies.text("dependence" if verdict.tone == "dependence" else "personal_medical", turn, conversation.country)
         draft = self.gate.release(extractive.compose(hits[:1], hits, self._titles, lead=lead, brief=True)).draft

@@ -24,6 +24,7 @@ CASE_FILES = (
     "multiturn",
     "languages",
     "wild",
+    "whitebox",
     "retrieval",
     "uncovered",
     "known_questions",

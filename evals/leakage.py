@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from bot.build import open_build
-from bot.encoder import Encoder
 from bot.retrieval.card import load_cards, load_queries
 from bot.settings import Settings
 from bot.training.examples import load_examples
+from bot.training.export import minilm_folder
 from evals.cases import DATA, Case, load_cases
 
 NEAR_WORDS = 0.8
@@ -82,11 +81,14 @@ def exact_and_near(cases: Iterable[Case], texts: Mapping[str, str]) -> list[Leak
     return found
 
 
-def near_meaning(cases: Sequence[Case], texts: Mapping[str, str], encoder: Encoder) -> list[Leak]:
-    """Leaks by cosine of the built encoder above NEAR_MEANING."""
+def near_meaning(cases: Sequence[Case], texts: Mapping[str, str]) -> list[Leak]:
+    """Leaks by cosine above NEAR_MEANING, of the base encoder: the served one was taught to bring texts of one card together."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(minilm_folder()), device="cpu")
     known = list(texts)
-    matrix = encoder.encode(known)
-    vectors = encoder.encode([plain(c.turns) for c in cases])
+    matrix = model.encode(known, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
+    vectors = model.encode([plain(c.turns) for c in cases], batch_size=64, normalize_embeddings=True, show_progress_bar=False)
     found = []
     for start in range(0, len(cases), 256):
         scores = vectors[start : start + 256] @ matrix.T
@@ -105,7 +107,7 @@ def find(settings: Settings, meaning: bool = True) -> list[Leak]:
     leaks = {x.case.id: x for x in exact_and_near(cases, texts)}
     if meaning:
         rest = [c for c in cases if c.id not in leaks]
-        leaks |= {x.case.id: x for x in near_meaning(rest, texts, Encoder(open_build(settings).folder))}
+        leaks |= {x.case.id: x for x in near_meaning(rest, texts)}
     return list(leaks.values())
 
 

@@ -21,6 +21,7 @@ FILES_OF: dict[str, tuple[str, ...]] = {
     "multiturn": ("multiturn",),
     "languages": ("languages",),
     "wild": ("wild",),
+    "whitebox": ("whitebox",),
     "personal_medical": ("personal_medical",),
     "distress": ("distress",),
     "other": ("other",),

@@ -71,7 +71,8 @@ DAY = date(2026, 11, 22)
 
 
 def planted_in(place: str, poison: str) -> tuple[Card, Source]:
-    texts = {**CLEAN, place: poison.replace('"', "'")}
+    """The card and its source with a poison in one place, or "everywhere"."""
+    texts = {**CLEAN, **dict.fromkeys(PLACES if place == "everywhere" else [place], poison.replace('"', "'"))}
     card = parse_card(TEMPLATE.format(**{k: v for k, v in texts.items() if " " not in k}))
     return card, Source(id="s", title=texts["source title"], authors_or_body=texts["source author"], year=2020, type="review", url="https://www.who.int/x")
 
@@ -163,14 +164,13 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("text", "action"), ASKED)
-@pytest.mark.parametrize("place", PLACES)
-def test_no_poison_changes_an_action(with_card: Callable[..., Assistant], text: str, action: Action, place: str) -> None:
+def test_no_poison_changes_an_action(with_card: Callable[..., Assistant], text: str, action: Action) -> None:
     """R-38: the same action and the same words as with a clean card, even if the poisoned one is served."""
     conversation = Conversation.of(text, country="US")
     clean = with_card(*planted_in("passage", CLEAN["passage"])).reply(conversation)
     assert clean.action is action
     for poison in (*ORDERS, *FORBIDDEN):
-        reply = with_card(*planted_in(place, poison), trusting=True).reply(conversation)
+        reply = with_card(*planted_in("everywhere", poison), trusting=True).reply(conversation)
         assert (reply.action, reply.category, reply.text) == (clean.action, clean.category, clean.text), poison
 
 
