@@ -25,12 +25,8 @@ from bot.writers.replies import Replies
 
 log = logging.getLogger("lantern")
 
-# Below this calibrated confidence Lantern says that it does not know (chosen on held-out questions, docs/evals.md).
-CONFIDENT = 0.2
-# Above this the router's "off topic" needs no look at the cards.
-SURE_OFF_TOPIC = 0.8
-# Where the router thinks that nothing is covered, the cards must be this sure to answer all the same.
-SURE_COVERED = 0.5
+# Below this Lantern says that it does not know (evals/calibrate.py sets the score so that one half is the limit).
+CONFIDENT = 0.5
 
 # A language model also gets the first passages of cards that are about as close to the question as the one that answers it.
 NEAR_MODEL = 0.06
@@ -174,7 +170,7 @@ class Assistant:
                 return self._fixed(conversation, verdict, smalltalk.kind(verdict.text))
             case Action.SUPPORT:
                 return self._support(conversation, verdict)
-            case Action.ABSTAIN if verdict.category is Category.OFF_TOPIC and (verdict.confidence >= SURE_OFF_TOPIC or self.retriever is None):
+            case Action.ABSTAIN if verdict.category is Category.OFF_TOPIC and self.retriever is None:
                 return self._fixed(conversation, verdict, "off_topic")
             case _:
                 return self._from_cards(conversation, verdict)
@@ -243,9 +239,9 @@ class Assistant:
         confidence = self._confidence(verdict, hits)
         if defer:
             return self._defer(conversation, verdict, hits)
-        if verdict.category is Category.OFF_TOPIC and confidence < SURE_COVERED:
-            return self._fixed(conversation, verdict, "off_topic")
-        if confidence < (SURE_COVERED if verdict.category is Category.NOT_COVERED else CONFIDENT):
+        if confidence < CONFIDENT:
+            if verdict.category is Category.OFF_TOPIC:
+                return self._fixed(conversation, verdict, "off_topic")
             return self._abstain(conversation, verdict, hits, confidence)
         if (expired := self._withheld(resolved, verdict, hits)) is not None:
             return expired

@@ -72,9 +72,8 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
     calibrated = Confidence.load()
 
     def confidence(verdict: Verdict, hits: Sequence[Hit]) -> float:
-        return calibrated(
-            [h.similarity for h in hits], hits[0].lexical if hits else 0.0, verdict.topics, verdict.category.value, verdict.confidence
-        )
+        best = hits[0] if hits else None
+        return calibrated([h.similarity for h in hits], max(best.passage_similarity), best.lexical, verdict.uncovered) if best else 0.0
 
     thresholds = Thresholds(**router.thresholds) if router else None
     screen: Callable[[Conversation], Verdict] = Screen(rules, router, thresholds)

@@ -27,6 +27,8 @@ EARLIER_CHARS = 2_000
 WHOLE_CHARS = 1_200
 PART_CHARS = 240
 MAX_PARTS = 8
+WINDOW_CHARS = 700  # about what the router's 192 word pieces hold
+MAX_WINDOWS = 5
 REMEMBERED_SCORES = 4_000
 # Which crisis is answered when several are seen: a body in danger first.
 _CRISIS_ORDER = (Category.MEDICAL_EMERGENCY, Category.SELF_HARM, Category.HARM_TO_OTHERS)
@@ -50,7 +52,7 @@ class Thresholds:
     refuse_after_refusal: float = 0.25
     refuse_rule_floor: float = 0.02
     defer: float = 0.45
-    decoded: float = 0.60
+    other: float = 0.60
 
 
 class Classify(Protocol):
@@ -67,6 +69,7 @@ class Verdict:
         text: the canonical message, to look up.
         why: the rule or probability that decided, for maintainers.
         topics: how likely each answer topic is.
+        uncovered: the router's probability that no card covers the message; 0.5 without a router.
         remembers: the crisis category seen earlier in the conversation, if any.
         usable: earlier visitor turns that may be used to resolve this one (refused and crisis turns may not).
         tone: a finer shade of the category, naming the reply that fits ("imminent", "other", "fine", "panic", ...).
@@ -78,6 +81,7 @@ class Verdict:
     text: str
     language: str = "en"
     topics: Mapping[str, float] = field(default_factory=dict)
+    uncovered: float = 0.5
     remembers: Category | None = None
     usable: tuple[str, ...] = ()
     tone: str = ""
@@ -107,7 +111,7 @@ class Evidence:
 
     turn: Turn
     parts: tuple[Probabilities, ...]
-    decoded: tuple[Probabilities, ...]
+    others: tuple[Probabilities, ...]
     earlier: tuple[Turn, ...]
     language: str
 
@@ -133,11 +137,12 @@ class Screen:
         """Run normaliser, rules and router, the router once for everything it must see."""
         views = normalize(conversation.last)
         earlier = [normalize(t[-EARLIER_CHARS:]).canonical for t in conversation.earlier[-REMEMBERED_TURNS:]]
-        parts, others = split_parts(views.canonical), list(views.others[:3])
+        parts = split_parts(views.canonical)
+        others = [*(view[:WHOLE_CHARS] for view in views.others[:3]), *windows(views.canonical)]
         context = context_of(earlier)
         pairs = [(views.canonical[:WHOLE_CHARS], context)]
         pairs += [(part, "") for part in parts]
-        pairs += [(other[:PART_CHARS], context) for other in others]
+        pairs += [(other, context) for other in others]
         pairs += [(turn[:WHOLE_CHARS], context_of(earlier[:i])) for i, turn in enumerate(earlier)]
         scores = self._scores(pairs)
         a, b = 1 + len(parts), 1 + len(parts) + len(others)
@@ -181,7 +186,7 @@ def decide(evidence: Evidence, at: Thresholds) -> Verdict:
     if language == "en" and (spoken := {r.lang for r in evidence.turn.fired if r.category is category}) and "en" not in spoken:
         language = min(spoken)  # too short to tell by itself, but only rules of that language fired
     return Verdict(
-        category, confidence, why, text, language, _topics(evidence.turn.scores), remembers,
+        category, confidence, why, text, language, _topics(evidence.turn.scores), _of(evidence.turn.scores, Action.ABSTAIN) if evidence.turn.scores else 0.5, remembers,
         usable=tuple(t.text for t, c in zip(evidence.earlier, past, strict=True) if c is None),
         tone=tones.tone(category, text, remembers is not None, any("means" in r.id for r in evidence.turn.fired)),
         minor=any(tones.has("minor", t) for t in (text, *(turn.text for turn in evidence.earlier))),
@@ -202,7 +207,7 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         likely = [c for c in _CRISIS_ORDER if any(r.category is c for r in crisis)]
         category = max(likely, key=lambda c: (round(whole.get(c, 0.0), 1), -_CRISIS_ORDER.index(c)))
         return category, 1.0, "rule " + next(r.id for r in crisis if r.category is category)
-    if found := _suspect(evidence, Action.CRISIS, at.crisis, at.crisis_part, at.crisis_floor, at.decoded):
+    if found := _suspect(evidence, Action.CRISIS, at.crisis, at.crisis_part, at.crisis_floor, at.other):
         return found
     if remembers and (tones.has("fine", text) or (remembers is not Category.MEDICAL_EMERGENCY and not tones.asks(text) and len(text.split()) <= 12)):
         return remembers, 1.0, "memory: a crisis is not cleared by this"
@@ -211,7 +216,7 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         payload = [r for r in refusals if r.category is not Category.INJECTION] or refusals
         best = max(payload, key=lambda r: whole.get(r.category, 0.0))
         return best.category, 1.0, f"rule {best.id}"
-    if found := _suspect(evidence, Action.REFUSE, at.refuse, at.refuse_part, at.refuse_floor, at.decoded):
+    if found := _suspect(evidence, Action.REFUSE, at.refuse, at.refuse_part, at.refuse_floor, at.other):
         return found
     p = _of(whole, Action.REFUSE)
     if refused and p >= at.refuse_after_refusal:
@@ -232,18 +237,25 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
 
 
 def _suspect(
-    evidence: Evidence, action: Action, alone: float, part: float, floor: float, decoded: float
+    evidence: Evidence, action: Action, alone: float, part: float, floor: float, other: float
 ) -> tuple[Category, float, str] | None:
-    """The category of `action` that the router sees in the whole, in a part or in a decoded view, if any."""
+    """The category of `action` that the router sees in the whole, in a part, or in another view (decoded text, a later stretch), if any."""
     whole = evidence.turn.scores
     p = _of(whole, action)
     if whole and p >= alone:
         return _likeliest(whole, action), p, f"router: {action.value} {p:.2f}"
-    for where, views, bar in (("one part", evidence.parts if p >= floor else (), part), ("decoded", evidence.decoded, decoded)):
+    for where, views, bar in (("one part", evidence.parts if p >= floor else (), part), ("another view", evidence.others, other)):
         best = max(views, key=lambda scores: _of(scores, action), default=None)
         if best and (q := _of(best, action)) >= bar:
             return _likeliest(best, action), q, f"router, {where}: {action.value} {q:.2f}"
     return None
+
+
+def windows(text: str) -> list[str]:
+    """What the router does not reach of a long message when it reads it from the start: the next stretches, and the end."""
+    starts = range(WINDOW_CHARS, len(text) - WINDOW_CHARS // 4, WINDOW_CHARS - WINDOW_CHARS // 8)
+    found = [text[i : i + WINDOW_CHARS] for i in starts]
+    return found if len(found) <= MAX_WINDOWS else [*found[: MAX_WINDOWS - 1], text[-WINDOW_CHARS:]]
 
 
 def split_parts(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,10 @@ class Confidence:
     """Logistic regression over what retrieval and router saw (fitted by evals/calibrate.py).
 
     Attributes:
-        weights: similarity of the best hit, its lead over the third, its BM25 score (log), and the
-            router's certainty that the message asks about a covered topic; then the intercept.
+        weights: one for each of `features`, then the intercept, which is set so that from one half a question is answered.
     """
 
-    weights: tuple[float, float, float, float, float]
+    weights: tuple[float, ...]
 
     @classmethod
     def load(cls, path: Path = PATH) -> Confidence:
@@ -28,21 +27,24 @@ class Confidence:
         return cls(tuple(json.loads(path.read_text())["weights"]))
 
     @staticmethod
-    def features(
-        similarities: Sequence[float], lexical: float, topics: Mapping[str, float], category: str, certainty: float
-    ) -> tuple[float, float, float, float]:
-        """The four features, each roughly 0 to 1."""
-        best = similarities[0] if similarities else 0.0
-        third = similarities[2] if len(similarities) > 2 else best
-        covered = certainty if category in topics or category == "personal_medical" else 1.0 - certainty
-        return best, best - third, math.log1p(lexical) / 4, covered
+    def features(similarities: Sequence[float], passage: float, lexical: float, uncovered: float) -> tuple[float, ...]:
+        """Five features, each roughly -1 to 1.
 
-    def __call__(
-        self, similarities: Sequence[float], lexical: float, topics: Mapping[str, float], category: str, certainty: float
-    ) -> float:
-        """Probability that the best hit answers the question, 0 to 1; 0 without hits."""
+        Args:
+            similarities: of the hits, best first, each -1 to 1.
+            passage: cosine with the closest passage of the best hit.
+            lexical: the best hit's BM25 score.
+            uncovered: the router's probability that no card covers the message.
+        """
+        best = similarities[0]
+        third = similarities[2] if len(similarities) > 2 else best
+        odds = math.log((uncovered + 0.01) / (1.01 - uncovered)) / 4
+        return best, best - third, passage, math.log1p(lexical) / 4, odds
+
+    def __call__(self, similarities: Sequence[float], passage: float, lexical: float, uncovered: float) -> float:
+        """How surely the cards found answer the question, 0 to 1; 0 without hits."""
         if not similarities:
             return 0.0
-        row = self.features(similarities, lexical, topics, category, certainty)
-        z = sum(w * x for w, x in zip(self.weights, (*row, 1.0), strict=True))
-        return 1.0 / (1.0 + math.exp(-z))
+        row = (*self.features(similarities, passage, lexical, uncovered), 1.0)
+        z = sum(w * x for w, x in zip(self.weights, row, strict=True))
+        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, z))))

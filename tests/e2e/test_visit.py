@@ -31,6 +31,7 @@ def axe(visit: Visit, state: str) -> None:
 
 
 def test_first_sight_says_who_it_is(visit: Make) -> None:
+    """R-01 and R-05: the first words are what it is and what it is for."""
     page = visit().open().page
     text = page.inner_text(".lantern")
     assert re.search(r"AI, not a person and not a clinician", text)
@@ -49,6 +50,7 @@ def test_privacy_is_on_the_page_on_a_phone_too(visit: Make) -> None:
 
 
 def test_whole_visit_asks_nobody_else(visit: Make) -> None:
+    """R-70: every request of a whole visit, to our own server only; no cookie, nothing stored."""
     v = visit().open()
     page = v.page
     page.get_by_role("tab", name="Deciding").click()
@@ -119,6 +121,7 @@ def test_feedback_counts_a_choice(visit: Make) -> None:
 
 
 def test_report_takes_two_actions(visit: Make) -> None:
+    """R-07."""
     v = visit().open()
     reply = v.ask(QUESTION)
     reply.get_by_role("button", name="Report this answer").click()
@@ -179,6 +182,7 @@ def test_country_change_changes_the_lines(visit: Make) -> None:
 
 
 def test_help_is_in_the_same_place_in_every_state(visit: Make) -> None:
+    """R-64."""
     v = visit().open()
     v.page.evaluate("scrollTo(0, 9999)")
     places = []
@@ -192,6 +196,7 @@ def test_help_is_in_the_same_place_in_every_state(visit: Make) -> None:
 
 
 def test_clear_empties_everything(visit: Make) -> None:
+    """R-72: withdrawing takes one click, because the browser holds all there is."""
     v = visit().open()
     v.ask(QUESTION)
     v.page.click(".clear")
@@ -223,6 +228,7 @@ def test_dark_and_light(visit: Make) -> None:
 
 
 def test_keyboard_only(visit: Make) -> None:
+    """R-61 and R-62: everything is reached by keyboard, and where the focus is can be seen."""
     v = visit().open()
     page = v.page
     page.keyboard.press("Tab")
@@ -246,6 +252,7 @@ def test_keyboard_only(visit: Make) -> None:
 
 
 def test_focus_is_not_hidden_under_the_bars(visit: Make) -> None:
+    """R-62."""
     v = visit(viewport={"width": 390, "height": 700}).open()
     v.ask(QUESTION)
     page = v.page
@@ -261,6 +268,7 @@ def test_focus_is_not_hidden_under_the_bars(visit: Make) -> None:
 
 @pytest.mark.parametrize("size", [{"width": 320, "height": 640}, {"width": 390, "height": 844}, {"width": 640, "height": 320}, {"width": 1280, "height": 860}])
 def test_reflow_without_sideways_scrolling(visit: Make, size: dict[str, int]) -> None:
+    """R-63: 320 pixels wide, and targets of at least 24 pixels."""
     v = visit(viewport=size).open()
     assert v.page.evaluate(WIDE) <= 0
     reply = v.ask(QUESTION)
@@ -274,6 +282,7 @@ def test_reflow_without_sideways_scrolling(visit: Make, size: dict[str, int]) ->
 
 @pytest.mark.parametrize("width", [320, 1280])
 def test_text_at_twice_the_size(visit: Make, width: int) -> None:
+    """R-63."""
     v = visit(viewport={"width": width, "height": 800}).open()
     for _ in range(3):
         v.page.click(".size")
@@ -283,6 +292,7 @@ def test_text_at_twice_the_size(visit: Make, width: int) -> None:
 
 
 def test_new_text_is_announced_politely(visit: Make) -> None:
+    """R-60."""
     v = visit().open()
     log = v.page.locator("[role=log]")
     assert log.get_attribute("aria-live") == "polite"
@@ -294,6 +304,7 @@ def test_new_text_is_announced_politely(visit: Make) -> None:
 
 
 def test_sentences_fade_in_but_are_there_at_once(visit: Make) -> None:
+    """R-65: nothing moves for visitors who asked for less motion."""
     v = visit(reduced_motion="no-preference").open()
     reply = v.ask(QUESTION)
     assert reply.locator(".s").count() >= 3
@@ -306,6 +317,7 @@ def test_sentences_fade_in_but_are_there_at_once(visit: Make) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing_serious(visit: Make, scheme: str, width: int) -> None:
+    """R-63 and R-65: contrast, names of buttons, color, in both color schemes and on each page."""
     v = visit(color_scheme=scheme, viewport={"width": width, "height": 860}).open()
     axe(v, "welcome")
     reply = v.ask(QUESTION)
@@ -330,6 +342,7 @@ def test_axe_finds_nothing_serious(visit: Make, scheme: str, width: int) -> None
 
 
 def test_embedded_on_a_site(visit: Make) -> None:
+    """R-61: the focus goes into the message box on opening and back to the launcher on closing; Escape closes."""
     v = visit()
     page = v.page
     page.goto(v.site.url + "/demo")

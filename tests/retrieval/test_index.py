@@ -30,21 +30,21 @@ def test_the_hash_is_of_the_text_alone() -> None:
 unit = st.floats(0, 1)
 
 
-@given(st.lists(unit, max_size=5), st.floats(0, 100), unit)
-def test_confidence_is_a_probability(similarities: list[float], lexical: float, certainty: float) -> None:
-    value = Confidence.load()(sorted(similarities, reverse=True), lexical, {"risks": 1.0}, "risks", certainty)
+@given(st.lists(unit, max_size=5), unit, st.floats(0, 100), unit)
+def test_confidence_is_a_probability(similarities: list[float], passage: float, lexical: float, uncovered: float) -> None:
+    value = Confidence.load()(sorted(similarities, reverse=True), passage, lexical, uncovered)
     assert 0.0 <= value <= 1.0
     assert not math.isnan(value)
 
 
 def test_nothing_found_is_no_confidence() -> None:
-    assert Confidence.load()([], 0.0, {}, "risks", 1.0) == 0.0
+    assert Confidence.load()([], 0.0, 0.0, 0.0) == 0.0
 
 
 def test_closer_is_surer() -> None:
     """R-35: what is far from every card is not answered."""
     sure = Confidence.load()
-    near, far = (sure([s, s - 0.05, s - 0.1], 10 * s, {"risks": 1.0}, "risks", 0.9) for s in (0.85, 0.15))
+    near, far = (sure([s, s - 0.05, s - 0.1], s, 10 * s, 0.1) for s in (0.85, 0.15))
     assert near > 0.5 > far
 
 

@@ -60,6 +60,7 @@ def test_crisis_shows_the_lines_of_the_country(client: TestClient) -> None:
 
 
 def test_rate_limit_never_stops_a_crisis(make_client: Make) -> None:
+    """R-27: neither on the page nor in the API."""
     client = make_client(rate_limit=2)
     answers = [client.post("/api/chat", json=say("What is ketamine?")).status_code for _ in range(4)]
     assert answers == [200, 200, 429, 429]
@@ -73,10 +74,12 @@ def test_rate_limit_never_stops_a_crisis(make_client: Make) -> None:
 
 
 def test_large_bodies_are_refused_before_they_are_read(make_client: Make) -> None:
+    """R-27: the refusal itself names human help."""
     client = make_client(max_body=2000)
     assert client.post("/api/chat", json=say("x" * 3000)).status_code == 413
     assert client.post("/api/chat", content=iter([b"x" * 1500, b"y" * 1500])).status_code == 413
     assert client.post("/gradio_api/component_server", json=say("x" * 3000)).status_code == 413
+    assert "emergency" in client.post("/api/chat", json=say("x" * 3000)).json()["text"].lower()  # nobody read whether it was a crisis
     assert client.post("/api/chat", json=say("hello")).status_code == 200
 
 
@@ -98,6 +101,7 @@ def test_metrics_count_without_text(make_client: Make) -> None:
 
 
 def test_votes_take_choices_only(client: TestClient) -> None:
+    """R-07: a report is a choice from a list, and gets a reference."""
     good = {"kind": "report", "reason": "dangerous", "action": "answer", "category": "risks", "cards": ["risks-bladder", "x" * 500]}
     assert re.fullmatch(r"[0-9a-f]{6}", str(component(client, "vote", good)["reference"]))
     assert component(client, "vote", {**good, "reason": "my phone number is"})["ok"] is True
@@ -141,6 +145,7 @@ def test_security_headers(make_client: Make) -> None:
 
 
 def test_pages_name_no_other_site(client: TestClient) -> None:
+    """R-70: no page loads anything from elsewhere."""
     for path in ("/", "/static-help", "/docs", "/demo", "/privacy", "/policy"):
         text = client.get(path).text
         loaded = re.findall(r"""<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=["'](?:https?:)?//([^"'/]+)""", text)
@@ -149,6 +154,7 @@ def test_pages_name_no_other_site(client: TestClient) -> None:
 
 
 def test_first_paint_says_who_this_is_and_shows_help(make_client: Make) -> None:
+    """R-01 and R-05: before any script runs."""
     text = make_client(country="US", site_name="Clinic <b>").get("/").text
     assert "an AI, not a person and not a clinician" in text
     assert 'href="tel:988"' in text
@@ -162,6 +168,7 @@ def test_first_paint_says_who_this_is_and_shows_help(make_client: Make) -> None:
     "/gradio_api/run/predict", "/gradio_api/call/ask", "/login", "/docs/x", "/redoc", "/manifest.json", "/gradio_api/mcp/", "/ui/../app.py", "/ui/%2e%2e/app.py",
 ])
 def test_the_rest_of_gradio_is_closed(client: TestClient, path: str) -> None:
+    """R-83."""
     assert client.get(path).status_code == 404
     assert client.post(path, json={}).status_code in (404, 405)
 
@@ -217,6 +224,7 @@ def test_works_below_a_sub_path(make_client: Make) -> None:
 
 
 def test_logs_hold_no_words_and_no_address(client: TestClient) -> None:
+    """R-70, R-74 and R-75: also when something fails."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())

@@ -80,13 +80,13 @@ def test_the_limits() -> None:
     assert not due({"message": WEEK - 1, "told": THREE_HOURS - 1})
     assert due({"message": WEEK, "told": 0})
     assert due({"message": 0, "told": THREE_HOURS})
+    assert not due({"message": 0, "told": float("nan")})
 
 
-@pytest.mark.parametrize("waited", [None, [], "x", {}, {"message": "a week"}, {"told": None}, {"told": -5.0}, {"told": float("nan")}, {"message": True}, {"told": [9e9]}])
+@pytest.mark.parametrize("waited", [None, [], "x", {}, {"message": "a week"}, {"told": None}, {"told": -5.0}, {"message": True}, {"told": [9e9]}])
 def test_a_strange_clock_costs_nobody_their_answer(client: TestClient, waited: object) -> None:
     assert not due(waited)
-    if waited != {"told": waited.get("told") if isinstance(waited, dict) else 0} or waited.get("told") == waited.get("told"):  # NaN is not JSON
-        assert component(client, "ask", {**say("I want to kill myself"), "waited": waited})["action"] == "crisis"
+    assert component(client, "ask", {**say("I want to kill myself"), "waited": waited})["action"] == "crisis"
 
 
 def test_the_page_measures_and_shows_it() -> None:

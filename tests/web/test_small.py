@@ -54,6 +54,7 @@ def test_starters_come_from_cards_in_force(assistant: StubAssistant) -> None:
 
 
 def test_the_page_promises_no_care() -> None:
+    """R-03 and R-04."""
     text = (markup(Settings(), "v") + WHO).lower()
     assert "not a clinician" in text
     for word in ("hipaa", "our doctor", "dr.", "therapy session", "treatment plan", "diagnose you"):

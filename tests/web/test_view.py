@@ -106,5 +106,6 @@ def test_every_help_line_of_the_table_can_be_shown() -> None:
 
 
 def test_language_of_a_reply_is_marked() -> None:
+    """R-66."""
     turn = VIEW.turn(Reply(action=Action.CRISIS, category=Category.SELF_HARM, text="Hola", why="rule x; language es"))
     assert turn["lang"] == "es"
