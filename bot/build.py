@@ -26,7 +26,7 @@ from bot.training.export import MINILM_SHA256, sha256
 
 log = logging.getLogger("lantern")
 
-FORMAT = 2
+FORMAT = 3
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
 
 
@@ -74,9 +74,10 @@ def open_build(settings: Settings) -> Built:
     return Built(folder, manifest)
 
 
-def weights_hash() -> str:
-    """What the exported models depend on besides the base model: the committed weights that are there."""
-    return " ".join(sha256(path) for name in ("retriever", "router") if (path := WEIGHTS / f"{name}.safetensors").exists())
+def weights() -> dict[str, str]:
+    """SHA-256 of the committed weights that each exported model depends on besides the base model; empty when there are none."""
+    paths = {"encoder": WEIGHTS / "retriever.safetensors", "router": WEIGHTS / "router.safetensors"}
+    return {model: sha256(path) if path.exists() else "" for model, path in paths.items()}
 
 
 def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: bool = False) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def _fill(
     manifest = {
         "format": FORMAT,
         "base_model": MINILM_SHA256,
-        "weights": weights_hash(),
+        "weights": weights(),
         "built_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "collection": folder.name,
         "embedded": embedded,
@@ -138,7 +139,7 @@ def _fill(
 
 def _vectors(settings: Settings, old: Built) -> dict[str, Floats]:
     """The old index's vectors, when they are of this encoder and can be read."""
-    if old.manifest["weights"] != weights_hash():
+    if old.manifest["weights"]["encoder"] != weights()["encoder"]:
         return {}
     try:
         return index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
@@ -163,21 +164,25 @@ def open_collection(settings: Settings, built: Built) -> Any:
 
 
 def _models(folder: Path, old: Built | None, progress: Callable[[str, int, int], None]) -> None:
-    if old is not None and old.manifest["weights"] == weights_hash():
-        for name in MODEL_FILES:
-            if (old.folder / name).exists():
-                os.link(old.folder / name, folder / name)
+    now, before = weights(), old.manifest["weights"] if old is not None else {}
+    stale = {model for model in now if now[model] != before.get(model)}
+    for name in MODEL_FILES:
+        if old is not None and name.split(".")[0] not in stale and (old.folder / name).exists():
+            os.link(old.folder / name, folder / name)
+    if not stale:
         return
     # torch is imported only here: a build that changes cards alone does not wait for it
     from bot.training import export, retriever, router
 
-    progress("Exporting the encoder", 0, 2)
-    export.to_onnx(export.pooled(retriever.load()), folder / "encoder.onnx", "vectors")
-    shutil.copy(export.minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
-    progress("Exporting the router", 1, 2)
-    if (WEIGHTS / "router.safetensors").exists():
+    progress("Exporting the models", 0, 2)
+    if "encoder" in stale:
+        export.to_onnx(export.pooled(retriever.load()), folder / "encoder.onnx", "vectors")
+    if not (folder / "tokenizer.json").exists():
+        shutil.copy(export.minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
+    progress("Exporting the models", 1, 2)
+    if "router" in stale and now["router"]:
         router.export(folder)
-    progress("Exporting the router", 2, 2)
+    progress("Exporting the models", 2, 2)
 
 
 def _switch(link: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.build import IndexFault, open_build, weights_hash
+from bot.build import IndexFault, open_build, weights
 from bot.helplines import load_helplines
 from bot.retrieval.card import KnowledgeError, load_cards, load_sources
 from bot.settings import Settings
@@ -50,7 +50,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding((settings.day - oldest).days <= HELPLINE_DAYS, f"help lines for {len(lines.countries)} countries, oldest check {oldest}", "Call or open each line, then move its `checked` date in knowledge/helplines.yaml")
     except (OSError, ValueError) as err:
         yield Finding(False, "help lines", str(err))
-    yield Finding(bool(weights_hash()), "router weights in bot/weights", "Clone again, or run:  lantern train")
+    yield Finding(all(weights().values()), "weights in bot/weights", "Clone again, or run:  lantern train and lantern train-retriever")
     for setting, name in (("LANTERN_MODEL", settings.model), ("LANTERN_GUARD_MODEL", settings.guard_model)):
         if name:
             yield _model(settings, setting, name)
@@ -60,7 +60,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(True, f"index built {age.days} days ago with {len(built.manifest['cards'])} cards, its hashes match")
         stale = [i for i, c in cards.items() if built.manifest["cards"].get(i) != c.content_hash]
         yield Finding(not stale, f"{len(stale)} cards changed since the index was built", "Run:  lantern build")
-        yield Finding(built.manifest["weights"] == weights_hash(), "the index was built with the current weights", "Run:  lantern build")
+        yield Finding(built.manifest["weights"] == weights(), "the index was built with the current weights", "Run:  lantern build")
     except IndexFault as err:
         yield Finding(False, "index", str(err))
 

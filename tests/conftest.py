@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bot.assistant import Assistant, Knowledge
-from bot.build import FORMAT, MODEL_FILES, IndexFault, build, current, open_build, weights_hash
+from bot.build import FORMAT, MODEL_FILES, IndexFault, build, current, open_build, weights
 from bot.conversation import Conversation, Reply
 from bot.guardrails.gate import Gate
 from bot.guardrails.rules import RuleSet, load_rules
@@ -179,7 +179,7 @@ def _seed(real: Settings, index_dir: Path) -> None:
         built = open_build(real)
     except IndexFault:
         return
-    if built.manifest["weights"] != weights_hash():
+    if built.manifest["weights"] != weights():
         return
     folder = index_dir / "build-seed"
     folder.mkdir(parents=True)
@@ -187,7 +187,7 @@ def _seed(real: Settings, index_dir: Path) -> None:
         if (built.folder / name).exists():
             _link(built.folder / name, folder / name)
     (folder / "chroma").mkdir()
-    manifest = {"format": FORMAT, "base_model": MINILM_SHA256, "weights": weights_hash(), "built_at": "2026-01-01T00:00:00+00:00", "collection": "none", "embedded": 0, "cards": {},
+    manifest = {"format": FORMAT, "base_model": MINILM_SHA256, "weights": weights(), "built_at": "2026-01-01T00:00:00+00:00", "collection": "none", "embedded": 0, "cards": {},
                 "files": {n: sha256(folder / n) for n in MODEL_FILES if (folder / n).exists()}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     current(Settings(index_dir=index_dir)).symlink_to(folder.name)

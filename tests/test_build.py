@@ -192,7 +192,7 @@ def test_missing_vectors_say_so(small: Small) -> None:
 
 def test_vectors_of_other_weights_are_not_reused(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     old = open_build(small.settings)
-    monkeypatch.setattr(building, "weights_hash", lambda: "other")
+    monkeypatch.setattr(building, "weights", lambda: {"encoder": "other", "router": ""})
     assert building._vectors(small.settings, old) == {}
 
 
