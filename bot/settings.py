@@ -56,7 +56,6 @@ class Settings(BaseSettings):
     model_file: Path | None = Field(None, description="SQLite file for verified answers and the day's spending; default: in memory")
     model_rewrite: bool = Field(False, description="let the model write a follow-up as a question that stands alone, for the search")
     guard_model: str = Field("", description="a chat model for a second opinion of the screen; default: none")
-    max_chars: int = Field(20_000, description="longest message read, in characters; the rest is ignored")
 
     @model_validator(mode="after")
     def _priced(self) -> Settings:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from bot.build import IndexFault, build, current, open_build, weights_hash
+from bot.build import IndexFault, build, current, open_build, weights
 from bot.conversation import Conversation, Message, Reply
 from bot.load import load_assistant
 from bot.retrieval.card import load_cards
@@ -158,7 +158,7 @@ def diff(settings: Settings, base: str, progress: Progress, path: Path | None = 
         DiffFault: for an unknown revision or unreadable questions.
         IndexFault: when nothing was built, or with other models.
     """
-    if open_build(settings).manifest["weights"] != weights_hash():
+    if open_build(settings).manifest["weights"] != weights():
         raise IndexFault("The models changed since the last build. Run:  lantern build")
     asked = questions(settings, path)
     work = Path(tempfile.mkdtemp(prefix="diff-", dir=settings.index_dir))

@@ -77,6 +77,7 @@ def test_it_is_said_in_the_language_of_the_reply(client: TestClient, assistant: 
 
 
 def test_the_limits() -> None:
+    assert (WEEK, THREE_HOURS) == (7 * DAY, DAY / 8)
     assert not due({"message": WEEK - 1, "told": THREE_HOURS - 1})
     assert due({"message": WEEK, "told": 0})
     assert due({"message": 0, "told": THREE_HOURS})
