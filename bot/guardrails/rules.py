@@ -27,6 +27,7 @@ class Rule(BaseModel):
     Attributes:
         pattern: RE2 syntax, case-insensitive; `\\b` is ASCII-only in RE2.
         unless: a pattern that, found anywhere in the same text, keeps the rule from firing.
+        across: whether it also reads the last few turns together.
         lang: ISO 639-1 code of the language it reads.
         matches: texts that it must match.
         spares: look-alikes that it must not match.
@@ -39,6 +40,7 @@ class Rule(BaseModel):
     lang: str = "en"
     pattern: str
     unless: str | None = None
+    across: bool = False
     matches: tuple[str, ...] = Field(min_length=1)
     spares: tuple[str, ...] = ()
 

@@ -149,6 +149,9 @@ class Screen:
         fired = list(self._rules(views.canonical))
         for other in views.others:
             fired += [r for r in self._rules(other) if r not in fired]
+        if before := " ".join(earlier[-3:]):
+            told = self._rules(before)
+            fired += [r for r in self._rules(f"{before} {views.canonical}") if r.across and r not in fired and r not in told]
         return Evidence(
             Turn(views.canonical, tuple(fired), scores[0]), tuple(scores[1:a]), tuple(scores[a:b]),
             tuple(Turn(t, tuple(self._rules(t)), p) for t, p in zip(earlier, scores[b:], strict=True)), detect(views.canonical),

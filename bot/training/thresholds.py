@@ -12,13 +12,13 @@ from bot.training.examples import Example, hosts
 
 # What a mistake costs, by (what it is, what we took it for). A missed crisis is worst; a wrong refusal is a real cost.
 COST: dict[tuple[Action, Action], float] = {
-    **{(Action.CRISIS, a): 10.0 for a in Action},
-    **{(Action.REFUSE, a): 5.0 for a in Action},
+    **{(Action.CRISIS, a): 15.0 for a in Action},
+    **{(Action.REFUSE, a): 6.0 for a in Action},
     **{(Action.ANSWER, a): 1.0 for a in Action},
     **{(a, Action.REFUSE): 5.0 for a in (Action.ANSWER, Action.SMALLTALK, Action.DEFER, Action.SUPPORT)},
     **{(a, Action.CRISIS): 6.0 for a in (Action.ANSWER, Action.SMALLTALK, Action.DEFER, Action.ABSTAIN)},
-    (Action.CRISIS, Action.SUPPORT): 6.0,
-    (Action.CRISIS, Action.REFUSE): 8.0,
+    (Action.CRISIS, Action.SUPPORT): 9.0,
+    (Action.CRISIS, Action.REFUSE): 12.0,
     (Action.REFUSE, Action.CRISIS): 3.0,
     (Action.SUPPORT, Action.CRISIS): 3.0,
     (Action.DEFER, Action.ANSWER): 2.5,
