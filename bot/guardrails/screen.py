@@ -219,6 +219,8 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         payload = [r for r in refusals if r.category is not Category.INJECTION] or refusals
         best = max(payload, key=lambda r: whole.get(r.category, 0.0))
         return best.category, 1.0, f"rule {best.id}"
+    if tones.has("psychosis_now", text):
+        return Category.PERSONAL_MEDICAL, 1.0, "signs of lost contact with reality"
     if found := _suspect(evidence, Action.REFUSE, at.refuse, at.refuse_part, at.refuse_floor, at.other):
         return found
     p = _of(whole, Action.REFUSE)

@@ -49,5 +49,5 @@ def tone(category: Category, text: str, after_crisis: bool, probes_means: bool) 
     if category is Category.DISTRESS:
         return "panic" if has("panic", text) else ""
     if category is Category.PERSONAL_MEDICAL:
-        return "psychosis" if has("psychosis", text) else "dependence" if has("dependence", text) else ""
+        return "psychosis" if has("psychosis", text) or has("psychosis_now", text) else "dependence" if has("dependence", text) else ""
     return ""
