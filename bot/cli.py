@@ -301,13 +301,12 @@ def _evals() -> Iterator[Any]:
 def train(
     epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 4,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
-    further: Annotated[bool, typer.Option("--further", help="Go on from the committed weights with half of the examples.")] = False,
 ) -> None:
     """Train the router from prompts/intents. About an hour on two cores; then run: lantern build"""
     from bot.training.router import run
 
     with plain_errors(), _progress("Reading examples") as progress:
-        manifest = run(_settings().prompts_dir / "intents", epochs, seed, progress, further=further)
+        manifest = run(_settings().prompts_dir / "intents", epochs, seed, progress)
     for name, value in manifest["held_out"].items():
         err.print(f"{name}: {value}", highlight=False)
 

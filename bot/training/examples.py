@@ -111,8 +111,8 @@ _HOST = {Category.ANXIETY, Category.MECHANISMS, Category.EVIDENCE, Category.RISK
 def augment(example: Example, hosts: Sequence[Example], rng: random.Random) -> Example:
     """One random variation of an example whose label still holds.
 
-    An unsafe ask may be buried in a benign message (the contract's precedence keeps the label), an honest
-    question may end a row of honest messages; any message may lose its capitals and stops, or be misspelt.
+    An unsafe ask may be buried in a benign message (the contract's precedence keeps the label); any
+    message may lose its capitals and stops, or be misspelt.
     """
     last = example.last
     roll = rng.random()
@@ -122,9 +122,6 @@ def augment(example: Example, hosts: Sequence[Example], rng: random.Random) -> E
         if rng.random() < 0.3:
             pieces.append(rng.choice(hosts).last)
         last = rng.choice([" ", ". ", "\n", " also ", " and "]).join(pieces)
-    elif example.category in _HOST and len(example.turns) == 1 and roll < 0.15:
-        # Honest questions end long stories too; else length itself would come to look unsafe.
-        last = rng.choice([" ", ". ", "\n"]).join([*(rng.choice(hosts).last for _ in range(rng.choice([1, 2, 3]))), last])
     if rng.random() < 0.15:
         last = re.sub(r"[.,;:?!'’]", "", last.lower())
     if rng.random() < 0.15:

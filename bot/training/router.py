@@ -72,12 +72,9 @@ def _tokens(tokenizer: Any, pairs: Sequence[tuple[str, str]], device: str) -> di
 
 
 def train(
-    examples: Sequence[Example], epochs: int, seed: int, progress: Callable[[str, int, int], None], start: Path | None = None
+    examples: Sequence[Example], epochs: int, seed: int, progress: Callable[[str, int, int], None]
 ) -> Any:
     """Fine-tune one classifier; the same seed on the same machine gives the same weights.
-
-    Args:
-        start: a folder with weights to go on from, at a third of the learning rate; None: from the base model.
 
     Returns:
         The trained torch module, on the CPU.
@@ -89,8 +86,7 @@ def train(
     torch.manual_seed(seed)
     rng = random.Random(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load(start) if start else classifier()
-    rate = LEARNING_RATE / 3 if start else LEARNING_RATE
+    model = classifier()
     for parameter in model.encoder.embeddings.word_embeddings.parameters():
         parameter.requires_grad = False
     model.to(device).train()
@@ -99,13 +95,13 @@ def train(
     weights = torch.tensor((counts.mean() / counts) ** 0.3, dtype=torch.float32, device=device)
     loss_of = torch.nn.CrossEntropyLoss(weight=weights, label_smoothing=LABEL_SMOOTHING)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, weight_decay=0.01)
     steps = epochs * ((len(examples) + BATCH - 1) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear")
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear")
     benign = hosts(examples)
     step = 0
     for epoch in range(epochs):
-        rows = [(pair_of(augment(e, benign, rng) if start or epoch > 0 else e), CATEGORIES.index(e.category)) for e in examples]
+        rows = [(pair_of(augment(e, benign, rng) if epoch > 0 else e), CATEGORIES.index(e.category)) for e in examples]
         rng.shuffle(rows)
         # Bucketing by length keeps batches nearly free of padding; buckets are shuffled again.
         chunk = BATCH * 40
@@ -227,13 +223,8 @@ def data_hash(examples: Sequence[Example]) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
-def run(
-    intents: Path, epochs: int, seed: int, progress: Callable[[str, int, int], None], folder: Path = WEIGHTS, further: bool = False
-) -> dict[str, Any]:
+def run(intents: Path, epochs: int, seed: int, progress: Callable[[str, int, int], None], folder: Path = WEIGHTS) -> dict[str, Any]:
     """Train on all but a held-out share of the briefs, calibrate and measure on that share, and save.
-
-    Args:
-        further: go on from the weights in `folder`, with half of the examples, instead of from the base model.
 
     Returns:
         The manifest written beside the weights.
@@ -244,8 +235,7 @@ def run(
     examples = load_examples(intents)
     started = time.monotonic()
     kept, held = split(examples, HELD_OUT, seed)
-    half = random.Random(seed).sample(kept, len(kept) // 2)
-    model = train(half, epochs, seed, progress, folder) if further else train(kept, epochs, seed, progress)
+    model = train(kept, epochs, seed, progress)
     save_weights(model, folder)
     ngrams.train([pair_of(e) for e in kept], [e.category for e in kept], CATEGORIES, seed, folder / "ngrams.npz")
     manifest = {
@@ -255,7 +245,6 @@ def run(
         "base_model": MINILM_SHA256,
         "seed": seed,
         "epochs": epochs,
-        "further": further,
         "torch": torch.__version__,
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
