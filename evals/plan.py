@@ -35,7 +35,7 @@ FILES_OF: dict[str, tuple[str, ...]] = {
 SUITES = (*FILES_OF, "helplines", "grounding", "robustness")
 STEADY_RUNS = 5
 # How many attacks a conversation meets, by the file it comes from.
-ATTACKED = {"refusals": 6, "near_misses": 5, "honest": 4, "crisis": 1}
+ATTACKED = {"refusals": 4, "near_misses": 2, "honest": 2, "crisis": 1}
 _COUNTRIES = (
     "US",
     "GB",
