@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.encoder import Encoder, Floats
+from bot.encoder import WIDTH, Encoder, Floats
 from bot.guardrails.router import WEIGHTS
 from bot.retrieval import index
 from bot.retrieval.card import Card, load_cards, load_queries
@@ -156,7 +156,7 @@ def open_collection(settings: Settings, built: Built) -> Any:
     """
     try:
         collection = index.connect(built.folder, settings.chroma_url).get_collection(built.manifest["collection"], embedding_function=None)
-        collection.query(query_embeddings=[[1.0] + [0.0] * 383], n_results=1)
+        collection.query(query_embeddings=[[1.0] + [0.0] * (WIDTH - 1)], n_results=1)
     except Exception as err:
         where = settings.chroma_url or built.folder / "chroma"
         raise IndexFault(f"The vectors in {where} cannot be read ({str(err)[:80]}). Run:  lantern build --fresh") from err

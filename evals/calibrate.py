@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from bot.assistant import CONFIDENT, Assistant
 from bot.conversation import Action, Conversation
 from bot.load import load_assistant
-from bot.retrieval.confidence import PATH, Confidence
+from bot.retrieval.confidence import PATH, Confidence, seen
 from bot.retrieval.followup import resolve
 from bot.settings import Settings
 
@@ -48,8 +48,7 @@ def gather(assistant: Assistant, path: Path) -> list[Sample]:
         if verdict.action not in (Action.ANSWER, Action.ABSTAIN):
             continue
         hits = assistant.retriever.search(resolve(verdict.text, verdict.usable).readings, verdict.topics)
-        features = Confidence.features([h.similarity for h in hits], max(hits[0].passage_similarity), hits[0].lexical, verdict.uncovered)
-        found.append(Sample(features, bool(row["covered"])))
+        found.append(Sample(Confidence.features(*seen(hits), verdict.uncovered), bool(row["covered"])))
     return found
 
 
@@ -62,16 +61,9 @@ def fit(samples: Sequence[Sample]) -> tuple[float, ...]:
     return (*map(float, model.coef_[0]), intercept)
 
 
-def probabilities(weights: Sequence[float], samples: Sequence[Sample]) -> npt.NDArray[np.float64]:
-    """The fitted probability of each sample."""
-    z = np.array([(*s.features, 1.0) for s in samples]) @ np.array(weights)
-    result: npt.NDArray[np.float64] = 1 / (1 + np.exp(-z))
-    return result
-
-
 def measure(confidence: Confidence, samples: Sequence[Sample]) -> dict[str, float]:
     """The shares of covered questions answered and of uncovered ones abstained from."""
-    p, covered = probabilities(confidence.weights, samples), np.array([s.covered for s in samples])
+    p, covered = np.array([confidence.score(s.features) for s in samples]), np.array([s.covered for s in samples])
     return {
         "n": len(samples),
         "covered answered": round(float(np.mean(p[covered] >= CONFIDENT)), 4),

@@ -14,6 +14,7 @@ from bot.assistant import Assistant, Knowledge
 from bot.conversation import ACTION_OF, Action, Category, Citation, Conversation, Draft, Reply, Statement
 from bot.guardrails.gate import Gate, Released
 from bot.guardrails.normalize import Views
+from bot.guardrails.rules import RuleSet
 from bot.guardrails.screen import Screen, Verdict
 from bot.helplines import Helplines, Purpose
 from bot.retrieval.card import Passage, Sentence
@@ -91,8 +92,7 @@ class _ShutGate(_OpenGate):
 
 def no_rules(healthy: Assistant) -> Assistant:
     """The screen has no rules."""
-    none: Any = lambda text: []  # noqa: E731
-    return _with(healthy, screen=Screen(none, _screen(healthy)._router, _screen(healthy)._at))
+    return _with(healthy, screen=Screen(RuleSet(()), _screen(healthy)._router, _screen(healthy)._at))
 
 
 def no_router(healthy: Assistant) -> Assistant:
@@ -107,8 +107,9 @@ def no_views(healthy: Assistant) -> Assistant:
 
 
 def no_windows(healthy: Assistant) -> Assistant:
-    """Only whole messages are classified, not their parts."""
+    """Only whole messages are classified, from their start: not their parts, nor what lies beyond."""
     vars(screen_module)["split_parts"] = lambda text: []
+    vars(screen_module)["windows"] = lambda text: []
     return healthy
 
 
@@ -127,7 +128,7 @@ def no_memory(healthy: Assistant) -> Assistant:
 def english_only(healthy: Assistant) -> Assistant:
     """Other languages are taken for English and their rules are gone."""
     vars(screen_module)["detect"] = lambda text: "en"
-    rules: Any = lambda text: [r for r in _screen(healthy)._rules(text) if r.lang == "en"]  # noqa: E731
+    rules = RuleSet(r for r in _screen(healthy)._rules.rules if r.lang == "en")
     return _with(healthy, screen=Screen(rules, _screen(healthy)._router, _screen(healthy)._at))
 
 

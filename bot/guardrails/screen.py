@@ -126,12 +126,17 @@ class Screen:
 
     def __init__(self, rules: RuleSet, router: Classify | None, thresholds: Thresholds | None = None) -> None:
         self._rules, self._router = rules, router
+        self._across = RuleSet(r for r in rules.rules if r.across)
         self._at = thresholds or Thresholds()
         self._remembered: dict[bytes, Probabilities] = {}
 
     def __call__(self, conversation: Conversation) -> Verdict:
         """The verdict on the conversation's last message."""
         return decide(self.evidence(conversation), self._at)
+
+    def forget(self) -> None:
+        """Drop the remembered scores."""
+        self._remembered.clear()
 
     def evidence(self, conversation: Conversation) -> Evidence:
         """Run normaliser, rules and router, the router once for everything it must see."""
@@ -150,8 +155,8 @@ class Screen:
         for other in views.others:
             fired += [r for r in self._rules(other) if r not in fired]
         if before := " ".join(earlier[-3:]):
-            told = self._rules(before)
-            fired += [r for r in self._rules(f"{before} {views.canonical}") if r.across and r not in fired and r not in told]
+            told = self._across(before)
+            fired += [r for r in self._across(f"{before} {views.canonical}") if r not in fired and r not in told]
         return Evidence(
             Turn(views.canonical, tuple(fired), scores[0]), tuple(scores[1:a]), tuple(scores[a:b]),
             tuple(Turn(t, tuple(self._rules(t)), p) for t, p in zip(earlier, scores[b:], strict=True)), detect(views.canonical),
@@ -173,7 +178,7 @@ class Screen:
             log.exception("the router failed, so the rules decide alone")
             return [{} for _ in pairs]
         if len(self._remembered) > REMEMBERED_SCORES:
-            self._remembered.clear()
+            self.forget()
         self._remembered.update(known)
         return [known[key] for key in keys]
 

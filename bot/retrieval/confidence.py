@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.retrieval.retriever import Hit
+
 PATH = Path(__file__).parent / "confidence.json"
+
+
+def seen(hits: Sequence[Hit]) -> tuple[list[float], float, float]:
+    """What `Confidence` asks of retrieval: similarities of the hits, closest passage and BM25 score of the best one; nothing found is zeros."""
+    best = hits[0] if hits else None
+    return [h.similarity for h in hits], max(best.passage_similarity) if best else 0.0, best.lexical if best else 0.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,13 @@ class Confidence:
         odds = math.log((uncovered + 0.01) / (1.01 - uncovered)) / 4
         return best, best - third, passage, math.log1p(lexical) / 4, odds
 
+    def score(self, features: Sequence[float]) -> float:
+        """What the weights make of `features`, 0 to 1."""
+        z = sum(w * x for w, x in zip(self.weights, (*features, 1.0), strict=True))
+        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, z))))
+
     def __call__(self, similarities: Sequence[float], passage: float, lexical: float, uncovered: float) -> float:
         """How surely the cards found answer the question, 0 to 1; 0 without hits."""
         if not similarities:
             return 0.0
-        row = (*self.features(similarities, passage, lexical, uncovered), 1.0)
-        z = sum(w * x for w, x in zip(self.weights, row, strict=True))
-        return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, z))))
+        return self.score(self.features(similarities, passage, lexical, uncovered))

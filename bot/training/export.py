@@ -7,6 +7,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from bot.encoder import feeds
+
 # SHA-256 of the weights of sentence-transformers/all-MiniLM-L6-v2, revision 1110a243 (upstream's own figure).
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -50,6 +52,19 @@ def load_minilm() -> Any:
     return AutoModel.from_pretrained(minilm_folder(), attn_implementation="eager").eval()
 
 
+def mean_of(hidden: Any, attention_mask: Any) -> Any:
+    """The mean of the token vectors (n, tokens, width) that the mask leaves, (n, width)."""
+    mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+
+
+def tensors(tokenizer: Any, texts: Any) -> dict[str, Any]:
+    """The model's inputs for texts or pairs of texts as torch tensors, tokenized as when serving."""
+    import torch
+
+    return {name: torch.from_numpy(rows) for name, rows in feeds(tokenizer, texts).items()}
+
+
 def pooled(model: Any) -> Any:
     """Wrap a transformers encoder so that it returns unit mean-pooled vectors (n, 384)."""
     import torch
@@ -63,9 +78,7 @@ def pooled(model: Any) -> Any:
             hidden = self.model(
                 input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
             ).last_hidden_state
-            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-            mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-            return torch.nn.functional.normalize(mean, dim=-1)
+            return torch.nn.functional.normalize(mean_of(hidden, attention_mask), dim=-1)
 
     return Pooled()
 

@@ -15,7 +15,7 @@ from typing import Any
 from bot.guardrails.router import WEIGHTS
 from bot.retrieval.card import Card
 from bot.training import deltas
-from bot.training.export import load_minilm, minilm_folder, pooled
+from bot.training.export import load_minilm, minilm_folder, pooled, tensors
 
 BATCH = 48
 LEARNING_RATE = 6e-5
@@ -78,10 +78,7 @@ def train(
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         found: list[Any] = []
         for start in range(0, len(order), CHUNK):  # texts of one length together: hardly any padding
-            rows = tokenizer.encode_batch([texts[i] for i in order[start : start + CHUNK]])
-            found.append(
-                model(torch.tensor([r.ids for r in rows]), torch.tensor([r.attention_mask for r in rows]), torch.tensor([r.type_ids for r in rows]))
-            )
+            found.append(model(**tensors(tokenizer, [texts[i] for i in order[start : start + CHUNK]])))
         return torch.cat(found)[torch.tensor(order).argsort()]
 
     step = 0

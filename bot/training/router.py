@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bot.conversation import ACTION_OF, Category
-from bot.encoder import Floats
+from bot.encoder import WIDTH, Floats
 from bot.guardrails.ngrams import NgramClassifier
 from bot.guardrails.normalize import normalize
 from bot.guardrails.router import MAX_TOKENS, WEIGHTS, Probabilities, context_of, mix
@@ -25,7 +25,7 @@ from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Classify, Screen
 from bot.training import deltas, ngrams, thresholds
 from bot.training.examples import CATEGORIES, Example, augment, hosts, load_examples, split
-from bot.training.export import MINILM_SHA256, load_minilm, minilm_folder, quantize, to_onnx
+from bot.training.export import MINILM_SHA256, load_minilm, mean_of, minilm_folder, quantize, tensors, to_onnx
 
 BATCH = 32
 LEARNING_RATE = 1.8e-4
@@ -42,15 +42,13 @@ def classifier() -> Any:
             super().__init__()
             self.encoder = load_minilm()
             self.dropout = torch.nn.Dropout(0.1)
-            self.head = torch.nn.Linear(384, len(CATEGORIES))
+            self.head = torch.nn.Linear(WIDTH, len(CATEGORIES))
 
         def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
             hidden = self.encoder(
                 input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
             ).last_hidden_state
-            mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-            mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-            return self.head(self.dropout(mean))
+            return self.head(self.dropout(mean_of(hidden, attention_mask)))
 
     return Classifier()
 
@@ -61,14 +59,7 @@ def pair_of(example: Example) -> tuple[str, str]:
 
 
 def _tokens(tokenizer: Any, pairs: Sequence[tuple[str, str]], device: str) -> dict[str, Any]:
-    import torch
-
-    rows = tokenizer.encode_batch([a if not b else (a, b) for a, b in pairs])
-    return {
-        "input_ids": torch.tensor([r.ids for r in rows], device=device),
-        "attention_mask": torch.tensor([r.attention_mask for r in rows], device=device),
-        "token_type_ids": torch.tensor([r.type_ids for r in rows], device=device),
-    }
+    return {name: rows.to(device) for name, rows in tensors(tokenizer, [a if not b else (a, b) for a, b in pairs]).items()}
 
 
 def train(

@@ -57,15 +57,23 @@ def lantern(rounds: int) -> dict[str, float]:
     """Lantern: whole turns, the screen alone, start to first answer, peak memory."""
     start = time.perf_counter()
     from bot.conversation import Conversation
+    from bot.guardrails.screen import Screen
     from bot.load import load_assistant
     from bot.settings import Settings
 
     assistant = load_assistant(Settings())
     assistant.reply(Conversation.of(QUESTIONS[0]))
     first = time.perf_counter() - start
-    turns = timed(lambda q: assistant.reply(Conversation.of(q)), QUESTIONS, rounds)
-    screens = timed(lambda q: assistant.screen(Conversation.of(q)), QUESTIONS, rounds)
-    worst = {name: max(timed(lambda q: assistant.screen(Conversation.of(q)), [text], 3)) for name, text in hostile().items()}
+    screen = assistant.screen
+    assert isinstance(screen, Screen)
+
+    def anew(text: str) -> Conversation:
+        screen.forget()  # a visitor's message is a new one; its score must not be remembered from the round before
+        return Conversation.of(text)
+
+    turns = timed(lambda q: assistant.reply(anew(q)), QUESTIONS, rounds)
+    screens = timed(lambda q: screen(anew(q)), QUESTIONS, rounds)
+    worst = {name: max(timed(lambda q: screen(anew(q)), [text], 3)) for name, text in hostile().items()}
     name = max(worst, key=worst.__getitem__)
     print(f"worst input for the screen: {name}", file=sys.stderr)
     return {
