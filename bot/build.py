@@ -26,7 +26,7 @@ from bot.training.export import MINILM_SHA256, sha256
 
 log = logging.getLogger("lantern")
 
-FORMAT = 3
+FORMAT = 4
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
 
 
@@ -176,7 +176,7 @@ def _models(folder: Path, old: Built | None, progress: Callable[[str, int, int],
 
     progress("Exporting the models", 0, 2)
     if "encoder" in stale:
-        export.to_onnx(export.pooled(retriever.load()), folder / "encoder.onnx", "vectors")
+        export.to_int8(export.pooled(retriever.load()), folder / "encoder.onnx", "vectors")
     if not (folder / "tokenizer.json").exists():
         shutil.copy(export.minilm_folder() / "tokenizer.json", folder / "tokenizer.json")
     progress("Exporting the models", 1, 2)

@@ -299,7 +299,7 @@ def _evals() -> Iterator[Any]:
 
 @app.command()
 def train(
-    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 4,
+    epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 3,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
 ) -> None:
     """Train the router from prompts/intents. About an hour on two cores; then run: lantern build"""

@@ -45,36 +45,33 @@ _PERIOD = r"(?:minutes?|mins?|hours?|hrs?|days?|nights?|mornings?|weeks?|fortnig
 _PER = r"(?:per|a|an|each|every|/)"
 _TIMES = rf"(?:once|twice|thrice|{_NUM}\s*(?:times|x|×))"
 
-_PATTERNS: tuple[tuple[str, str], ...] = (
-    ("mass", rf"(?<![\w$£€]){_RANGE}\s*-?\s*{_MASS}(?![\w])"),
-    ("per-weight", rf"(?<![^\W\d_]){_MASS}\s*(?:/|per|a|each|for every)\s*(?:kg|kilo\w*|lb|pound|hour|hr|h|min\w*|m2|ml|day)\b"),
-    ("per-weight", r"(?:\bper|/|\bfor each|\bfor every)\s*(?:kg|kilo(?:gram)?s?|lbs?|pounds?)\b"),
-    ("count", rf"(?<![\w$£€]){_RANGE}\s*(?:\w+\s+)?{_FORM}(?!\w)"),
-    ("fraction", rf"\b(?:an?\s+)?(?:{_FRACTION_WORD}|twice|double|triple)\s+(?:of\s+)?(?:it|that|one|an?|the|your|my|the usual)\s*"
+_OFTEN = r"(?:once|twice|thrice|times|x|×)\s*(?:per|an?|each|every|/)"
+
+# (kind, what must stand in a text for the pattern to match at all, pattern): most sentences are done with the first, which is cheap.
+_PATTERNS: tuple[tuple[str, str, str], ...] = (
+    ("mass", "", rf"(?<![\w$£€]){_RANGE}\s*-?\s*{_MASS}(?![\w])"),
+    ("per-weight", r"kg|kilo|lb|pound|hour|hr|h\b|min|m2|ml|day", rf"(?<![^\W\d_]){_MASS}\s*(?:/|per|a|each|for every)\s*(?:kg|kilo\w*|lb|pound|hour|hr|h|min\w*|m2|ml|day)\b"),
+    ("per-weight", r"kg|kilo|lb|pound", r"(?:\bper|/|\bfor each|\bfor every)\s*(?:kg|kilo(?:gram)?s?|lbs?|pounds?)\b"),
+    ("count", "", rf"(?<![\w$£€]){_RANGE}\s*(?:\w+\s+)?{_FORM}(?!\w)"),
+    ("fraction", r"dose|dosage|tablet|pill|lozenge|troche|spray|vial|amount", rf"\b(?:an?\s+)?(?:{_FRACTION_WORD}|twice|double|triple)\s+(?:of\s+)?(?:it|that|one|an?|the|your|my|the usual)\s*"
                  rf"(?:usual\s+|normal\s+|starting\s+)?(?:dose|dosage|tablet|pill|lozenge|troche|spray|vial|amount)"),
-    ("fraction", r"\b(?:take|use|try|swallow|split|only|just)\s+(?:about\s+)?(?:a\s+)?(?:half|quarter|third)\s+(?:of\s+)?(?:it|one|that|them)\b"),
-    ("concentration", rf"%\s*(?:ketamine|solution|strength|spray|concentration)|(?<![^\W\d_]){_MASS}\s*(?:/|per)\s*m\s?l\b"),
-    ("interval", rf"\b{_TIMES}\s*{_PER}\s*{_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
-    ("interval", rf"\bevery\s+(?:other\s+|second\s+|{_RANGE}\s+){_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
-    ("interval", rf"\b{_DRUG}\b[^.!?]{{0,80}}?\b(?:{_TIMES}\s*{_PER}\s*{_PERIOD}|every\s+(?:other\s+|second\s+|few\s+|{_RANGE}\s+){_PERIOD}"
+    ("fraction", r"half|quarter|third", r"\b(?:take|use|try|swallow|split|only|just)\s+(?:about\s+)?(?:a\s+)?(?:half|quarter|third)\s+(?:of\s+)?(?:it|one|that|them)\b"),
+    ("concentration", r"%|m\s?l\b", rf"%\s*(?:ketamine|solution|strength|spray|concentration)|(?<![^\W\d_]){_MASS}\s*(?:/|per)\s*m\s?l\b"),
+    ("interval", _OFTEN, rf"\b{_TIMES}\s*{_PER}\s*{_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
+    ("interval", r"\bevery\s", rf"\bevery\s+(?:other\s+|second\s+|{_RANGE}\s+){_PERIOD}(?=[^.!?]*\b{_DRUG}\b)"),
+    ("interval", _OFTEN + r"|\bevery\s|daily|weekly|monthly|apart", rf"\b{_DRUG}\b[^.!?]{{0,80}}?\b(?:{_TIMES}\s*{_PER}\s*{_PERIOD}|every\s+(?:other\s+|second\s+|few\s+|{_RANGE}\s+){_PERIOD}"
                  rf"|{_TIMES}[ -](?:daily|weekly|monthly)|{_NUM}\s*{_PERIOD}\s+apart)"),
-    ("interval", rf"\b(?:{_TIMES}[ -])(?:daily|weekly|monthly|nightly)\b"),
-    ("interval", rf"\b(?:take|give|repeat|redose|re-dose|use|have)\b[^.!?]{{0,40}}?\b(?:after|in|within|every)\s+{_RANGE}\s+(?:more\s+)?(?:minutes?|mins?|hours?|hrs?|days?|weeks?)\b"),
-    ("schedule", rf"(?<![\w$£€]){_RANGE}\s*(?:\w+\s+)?(?:infusions?|doses?|injections?|treatments?|sessions?)\s+(?:given\s+|spread\s+)?(?:over|in|within|across|per|a|each|every)\s+(?:the\s+)?(?:first\s+)?{_RANGE}?\s*{_PERIOD}"),
-    ("schedule", r"\bq\s?\d+\s?(?:h|d|hrs?|days?)\b|\b(?:b\.?i\.?d|t\.?i\.?d|q\.?i\.?d|p\.?r\.?n)\b\.?"),
-    ("titration", rf"\b(?:increase|raise|double|halve|lower|cut|reduce|taper|titrat\w+|step up|go up|bump up|drop)\b[^.!?]{{0,50}}?\bby\s+(?:{_NUM})\b"
+    ("interval", r"daily|weekly|monthly|nightly", rf"\b(?:{_TIMES}[ -])(?:daily|weekly|monthly|nightly)\b"),
+    ("interval", r"(?:minute|min|hour|hr|day|week)s?\b", rf"\b(?:take|give|repeat|redose|re-dose|use|have)\b[^.!?]{{0,40}}?\b(?:after|in|within|every)\s+{_RANGE}\s+(?:more\s+)?(?:minutes?|mins?|hours?|hrs?|days?|weeks?)\b"),
+    ("schedule", r"(?:infusion|dose|injection|treatment|session)s?\s+(?:given\s+|spread\s+)?(?:over|in|within|across|per|an?|each|every)\s", rf"(?<![\w$£€]){_RANGE}\s*(?:\w+\s+)?(?:infusions?|doses?|injections?|treatments?|sessions?)\s+(?:given\s+|spread\s+)?(?:over|in|within|across|per|a|each|every)\s+(?:the\s+)?(?:first\s+)?{_RANGE}?\s*{_PERIOD}"),
+    ("schedule", r"\bq\s?\d|[btqp]\.?[idr]\.?[dn]", r"\bq\s?\d+\s?(?:h|d|hrs?|days?)\b|\b(?:b\.?i\.?d|t\.?i\.?d|q\.?i\.?d|p\.?r\.?n)\b\.?"),
+    ("titration", r"\bby\s", rf"\b(?:increase|raise|double|halve|lower|cut|reduce|taper|titrat\w+|step up|go up|bump up|drop)\b[^.!?]{{0,50}}?\bby\s+(?:{_NUM})\b"
                   rf"(?!\s*(?:%|percent|per cent|in|out of)\b[^.!?]*\b(?:risk|odds|symptom|score|anxiety|depression))"),
-    ("titration", rf"\b(?:start(?:ing)?|begin(?:ning)?)\s+(?:dose|with|at|on)\s+(?:of\s+)?{_NUM}(?!\s*(?:%|percent|years?|people|questions?|weeks?|sessions?))\s*(?:mg|ml|{_FORM}|and then|then)"),
-    ("conversion", rf"\b(?:equivalent|equals?|equal to|same as|converts? to|conversion)\b[^.!?]{{0,40}}?{_NUM}\s*(?:{_MASS}|{_FORM})(?!\w)"),
-    ("ratio", r"\b(?:bioavailability|absorb\w*)\b[^.!?]{0,60}?\d+\s*(?:%|percent|per cent)"),
+    ("titration", r"\b(?:start|begin)", rf"\b(?:start(?:ing)?|begin(?:ning)?)\s+(?:dose|with|at|on)\s+(?:of\s+)?{_NUM}(?!\s*(?:%|percent|years?|people|questions?|weeks?|sessions?))\s*(?:mg|ml|{_FORM}|and then|then)"),
+    ("conversion", r"equ|same as|conver", rf"\b(?:equivalent|equals?|equal to|same as|converts? to|conversion)\b[^.!?]{{0,40}}?{_NUM}\s*(?:{_MASS}|{_FORM})(?!\w)"),
+    ("ratio", r"\d\s*(?:%|per)", r"\b(?:bioavailability|absorb\w*)\b[^.!?]{0,60}?\d+\s*(?:%|percent|per cent)"),
 )
-_COMPILED = tuple((kind, re.compile(p, re.IGNORECASE)) for kind, p in _PATTERNS)
-# A pattern of these kinds can only match where one of these words stands; most sentences are then done with one search.
-_NEEDS = {
-    "interval": re.compile(_PERIOD[:-1] + "|daily|weekly|monthly|nightly)", re.IGNORECASE),
-    "schedule": re.compile(_PERIOD[:-1] + r"|\bq|[btqp]\.?[idr]\.?[dn])", re.IGNORECASE),
-    "per-weight": re.compile(r"kg|kilo|lb|pound|hour|hr|\bh\b|min|m2|ml|day", re.IGNORECASE),
-}
+_COMPILED = tuple((kind, re.compile(needs, re.IGNORECASE), re.compile(pattern, re.IGNORECASE)) for kind, needs, pattern in _PATTERNS)
 
 # What looks like an amount and is not one.
 _INNOCENT = re.compile(
@@ -100,9 +97,8 @@ def find_amounts(text: str) -> list[Amount]:
     """
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     found: list[Amount] = []
-    possible = {kind for kind, pattern in _NEEDS.items() if pattern.search(folded)}
-    for kind, pattern in _COMPILED:
-        if kind in _NEEDS and kind not in possible:
+    for kind, needs, pattern in _COMPILED:
+        if not needs.search(folded):
             continue
         for match in pattern.finditer(folded):
             words = " ".join(match.group(0).split())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bot.conversation import Block, Draft, Statement
 from bot.guardrails import wording
@@ -29,6 +30,7 @@ _FUNCTION = frozenset(
 )
 _SUFFIX = re.compile(r"(?:ations?|ingly|ments?|ness|ings?|edly|ed|es|ly|s)$")
 SUPPORT = 0.7
+REMEMBERED_SENTENCES = 10_000
 
 
 def _stem(word: str) -> str:
@@ -93,6 +95,8 @@ class Gate:
 
     def __init__(self, hosts: Collection[str], numbers: Collection[str], grounding: Grounding | None = None) -> None:
         self._hosts, self._numbers, self._grounding = frozenset(hosts), frozenset(numbers), grounding
+        # The cards' sentences come back in many replies; a whole reply is looked at anew.
+        self._known = lru_cache(maxsize=REMEMBERED_SENTENCES)(self.faults)
 
     def with_grounding(self, grounding: Grounding) -> Gate:
         """The same gate for a writer that words things its own way."""
@@ -110,7 +114,7 @@ class Gate:
 
     def reason(self, statement: Statement) -> str | None:
         """Why a statement must be dropped, or None."""
-        if faults := self.faults(statement.text):
+        if faults := self._known(statement.text) if statement.text in statement.support else self.faults(statement.text):
             return faults[0]
         if not statement.sources:
             return "no citation"
@@ -144,7 +148,7 @@ class Gate:
                     kept.append(statement)
             if kept or not block.statements:
                 blocks.append(block.model_copy(update={"statements": tuple(kept)}))
-        related = tuple(q for q in draft.related if not self.faults(q))
+        related = tuple(q for q in draft.related if not self._known(q))
         return Released(draft.model_copy(update={"blocks": tuple(blocks), "related": related}), tuple(dropped))
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from bot.conversation import Category
-from bot.encoder import Batcher, Floats, feeds, open_session, open_tokenizer
+from bot.encoder import Floats, open_session, open_tokenizer, run
 from bot.guardrails.ngrams import NgramClassifier
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -52,21 +50,11 @@ class Router:
         self.labels = tuple(Category(label) for label in manifest["labels"])
         self._temperature = float(manifest["temperature"])
         self.thresholds: dict[str, float] = manifest.get("thresholds", {})
-        self._batched: Batcher[list[tuple[str, str]], npt.NDArray[np.float32]] = Batcher(self._flatten, limit=16)
-
-    def _run(self, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float32]:
-        singles = [last if not context else (last, context) for last, context in pairs]
-        (logits,) = self._session.run(None, feeds(self._tokenizer, singles))  # type: ignore[arg-type]
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        second = np.stack([self._ngrams(last, context) for last, context in pairs])
-        return mix(odds / odds.sum(axis=1, keepdims=True), second, self._temperature)
-
-    def _flatten(self, groups: list[list[tuple[str, str]]]) -> list[npt.NDArray[np.float32]]:
-        flat = self._run([pair for group in groups for pair in group])
-        ends = np.cumsum([len(g) for g in groups])
-        return list(np.split(flat, ends[:-1]))
 
     def __call__(self, pairs: list[tuple[str, str]]) -> list[Probabilities]:
-        """Probabilities for each (last message, context) pair, sharing a batch with concurrent callers."""
-        rows: Any = self._batched(pairs)
+        """Probabilities for each (last message, context) pair."""
+        logits = run(self._session, self._tokenizer, [last if not context else (last, context) for last, context in pairs])
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        second = np.stack([self._ngrams(last, context) for last, context in pairs])
+        rows = mix(odds / odds.sum(axis=1, keepdims=True), second, self._temperature)
         return [dict(zip(self.labels, map(float, row), strict=True)) for row in rows]

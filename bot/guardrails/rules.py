@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bot.conversation import Category
 
 FOLDER = Path(__file__).parent / "rules"
-SETS = 16
-SET_MEMORY = 8 << 20  # bytes; a set that cannot be compiled within it fails at the start, one that fills it while matching starts its automaton afresh
+SETS = 32
+SET_MEMORY = 2 << 20  # bytes; a set that cannot be compiled within it fails at the start, one that fills it while matching starts its automaton afresh
 
 
 class Rule(BaseModel):

@@ -27,8 +27,10 @@ EARLIER_CHARS = 2_000
 WHOLE_CHARS = 1_200
 PART_CHARS = 240
 MAX_PARTS = 8
+VIEW_CHARS = 480
+MAX_VIEWS = 2
 WINDOW_CHARS = 700  # about what the router's 192 word pieces hold
-MAX_WINDOWS = 5
+MAX_WINDOWS = 3
 REMEMBERED_SCORES = 4_000
 # Which crisis is answered when several are seen: a body in danger first.
 _CRISIS_ORDER = (Category.MEDICAL_EMERGENCY, Category.SELF_HARM, Category.HARM_TO_OTHERS)
@@ -53,6 +55,10 @@ class Thresholds:
     refuse_rule_floor: float = 0.02
     defer: float = 0.45
     other: float = 0.60
+
+    def reads_parts(self, crisis: float, refuse: float) -> bool:
+        """Whether a message's parts can matter, given what the whole of it seems to be."""
+        return (crisis >= self.crisis_floor and self.crisis_part <= 1) or (refuse >= self.refuse_floor and self.refuse_part <= 1)
 
 
 class Classify(Protocol):
@@ -132,25 +138,29 @@ class Screen:
 
     def __call__(self, conversation: Conversation) -> Verdict:
         """The verdict on the conversation's last message."""
-        return decide(self.evidence(conversation), self._at)
+        return decide(self.evidence(conversation, self._at), self._at)
 
     def forget(self) -> None:
         """Drop the remembered scores."""
         self._remembered.clear()
 
-    def evidence(self, conversation: Conversation) -> Evidence:
-        """Run normaliser, rules and router, the router once for everything it must see."""
+    def evidence(self, conversation: Conversation, at: Thresholds | None = None) -> Evidence:
+        """Run normaliser, rules and router.
+
+        Args:
+            at: spares the router the parts of a message that these thresholds will not look at.
+        """
         views = normalize(conversation.last)
         earlier = [normalize(t[-EARLIER_CHARS:]).canonical for t in conversation.earlier[-REMEMBERED_TURNS:]]
-        parts = split_parts(views.canonical)
-        others = [*(view[:WHOLE_CHARS] for view in views.others[:3]), *windows(views.canonical)]
+        others = [*(view[:VIEW_CHARS] for view in views.others[:MAX_VIEWS]), *windows(views.canonical)]
         context = context_of(earlier)
         pairs = [(views.canonical[:WHOLE_CHARS], context)]
-        pairs += [(part, "") for part in parts]
         pairs += [(other, context) for other in others]
         pairs += [(turn[:WHOLE_CHARS], context_of(earlier[:i])) for i, turn in enumerate(earlier)]
         scores = self._scores(pairs)
-        a, b = 1 + len(parts), 1 + len(parts) + len(others)
+        whole, b = scores[0], 1 + len(others)
+        parts = split_parts(views.canonical) if at is None or at.reads_parts(_of(whole, Action.CRISIS), _of(whole, Action.REFUSE)) else []
+        of_parts = self._scores([(part, "") for part in parts])
         fired = list(self._rules(views.canonical))
         for other in views.others:
             fired += [r for r in self._rules(other) if r not in fired]
@@ -158,7 +168,7 @@ class Screen:
             told = self._across(before)
             fired += [r for r in self._across(f"{before} {views.canonical}") if r not in fired and r not in told]
         return Evidence(
-            Turn(views.canonical, tuple(fired), scores[0]), tuple(scores[1:a]), tuple(scores[a:b]),
+            Turn(views.canonical, tuple(fired), whole), tuple(of_parts), tuple(scores[1:b]),
             tuple(Turn(t, tuple(self._rules(t)), p) for t, p in zip(earlier, scores[b:], strict=True)), detect(views.canonical),
         )
 

@@ -84,32 +84,33 @@ class Retriever:
         vectors: dict[str, dict[int, Any]] = {}
         for meta, vector in zip(rows["metadatas"], rows["embeddings"], strict=True):
             vectors.setdefault(meta["card"], {})[meta["position"]] = vector
-        self._passages = {card: np.asarray([v for _, v in sorted(by.items())], dtype=np.float32) for card, by in vectors.items() if card in cards}
+        self._passages = {card: np.asarray([v for _, v in sorted(vectors[card].items())], dtype=np.float32) for card in self._ids}
         self._all_passages: Floats = np.concatenate([np.zeros((0, WIDTH), np.float32), *self._passages.values()])
         self._starts = np.cumsum([0, *(len(v) for v in self._passages.values())])[:-1]
+        self._at = {card: i for i, card in enumerate(self._ids)}
 
-    def _dense(self, vector: Floats) -> dict[str, float]:
-        """Each near card's mean cosine over its two closest texts: one lucky sample question does not carry a card."""
+    def _dense(self, vector: Floats) -> Floats:
+        """Each card's mean cosine over its two closest texts, (cards,): one lucky sample question does not carry a card."""
         rows = self._collection.query(query_embeddings=[vector], n_results=min(NEIGHBORS, self._size), include=["distances"])
         best: dict[str, list[float]] = {}
         for text, distance in zip(rows["ids"][0], rows["distances"][0], strict=True):
             best.setdefault(card_of(text), []).append(1.0 - float(distance))
         floor = 1.0 - float(rows["distances"][0][-1])
-        return {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items() if card in self.cards}
+        near = {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items() if card in self._at}
+        cosines = np.full(len(self._ids), min(near.values(), default=0.0), dtype=np.float32)
+        for card, cosine in near.items():
+            cosines[self._at[card]] = cosine
+        return cosines
 
-    def _best_passages(self, vector: Floats) -> dict[str, float]:
-        """Each card's cosine with its closest passage."""
-        if not self._passages:
-            return {}
-        return dict(zip(self._passages, np.maximum.reduceat(self._all_passages @ vector, self._starts).tolist(), strict=True))
-
-    def _lexical(self, query: str) -> dict[str, float]:
+    def _lexical(self, query: str) -> Floats:
+        """Each card's BM25 score, (cards,); 0 beyond the thirty best."""
         words = [w for w in terms(query) if w in self._bm25.vocab_dict]
-        if not words:
-            return {}
-        scores = self._bm25.get_scores(words)
-        order = np.argsort(-scores)[:30]
-        return {self._ids[i]: float(scores[i]) for i in order if scores[i] > 0}
+        scores = np.zeros(len(self._ids), dtype=np.float32)
+        if words:
+            found = self._bm25.get_scores(words)
+            kept = np.argsort(-found)[:30]
+            scores[kept] = found[kept]
+        return scores
 
     def search(
         self, query: str | Sequence[tuple[str, float]], topics: Mapping[str, float] | None = None, k: int = BEST
@@ -121,24 +122,20 @@ class Retriever:
             topics: how likely each topic is (0 to 1), when a router has an opinion; a mild prior.
         """
         readings = [(query, 1.0)] if isinstance(query, str) else list(query)
+        if not self._ids:
+            return []
         vectors = [self.encoder.encode_one(text) for text, _ in readings]
-        scores: dict[str, float] = {}
-        lexical: dict[str, float] = {}
-        similarity: dict[str, float] = {}
+        scores = TOPIC * np.array([(topics or {}).get(c.topic, 0.0) for c in self.cards.values()], dtype=np.float32)
+        lexical, similarity = np.zeros_like(scores), np.zeros_like(scores)
         for (text, weight), vector in zip(readings, vectors, strict=True):
-            dense, words, passages = self._dense(vector), self._lexical(text), self._best_passages(vector)
-            top = max(words.values(), default=1.0)
-            floor = min(dense.values(), default=0.0)
-            for card in self._ids:
-                cosine, overlap = dense.get(card, floor), words.get(card, 0.0)
-                scores[card] = scores.get(card, 0.0) + weight * (cosine + LEXICAL * overlap / top + PASSAGE * passages[card])
-                lexical[card] = lexical.get(card, 0.0) + weight * overlap
-                similarity[card] = similarity.get(card, 0.0) + weight * cosine
-        for card in scores:
-            scores[card] += TOPIC * (topics or {}).get(self.cards[card].topic, 0.0)
+            dense, words = self._dense(vector), self._lexical(text)
+            closest = np.maximum.reduceat(self._all_passages @ vector, self._starts)
+            scores += weight * (dense + LEXICAL * words / (words.max() or 1.0) + PASSAGE * closest)
+            lexical += weight * words
+            similarity += weight * dense
         return [
-            Hit(self.cards[card], score, similarity[card], lexical[card], tuple(float(x) for x in self._passages[card] @ vectors[0]))
-            for card, score in sorted(scores.items(), key=lambda item: -item[1])[:k]
+            Hit(self.cards[card], float(scores[i]), float(similarity[i]), float(lexical[i]), tuple((self._passages[card] @ vectors[0]).tolist()))
+            for i in np.argsort(-scores, kind="stable")[:k] for card in (self._ids[i],)
         ]
 
     def nearest(self, query: str, among: Collection[str]) -> tuple[str, float] | None:

@@ -98,16 +98,23 @@ def to_onnx(module: Any, path: Path, output: str) -> None:
         )
 
 
-def quantize(source: Path, target: Path) -> None:
-    """Dynamic int8 quantization of the weights (onnxruntime.quantization.quantize_dynamic)."""
+def to_int8(module: Any, path: Path, output: str) -> None:
+    """Write a module as ONNX with its weights in int8 (onnxruntime.quantization.quantize_dynamic).
+
+    A scale for each output channel, and seven bits: with eight, sums saturate on processors without VNNI.
+    Against fp32 this moved the router's probabilities by 0.012 on average, one scale and eight bits by 0.031 (docs/model-card.md).
+    """
     import logging
 
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    whole = path.with_suffix(".fp32")
+    to_onnx(module, whole, output)
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # it advises a pre-processing that changes nothing here
     try:
-        quantize_dynamic(source, target, weight_type=QuantType.QInt8)
+        quantize_dynamic(whole, path, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
     finally:
         root.setLevel(level)
+        whole.unlink()

@@ -25,7 +25,7 @@ from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Classify, Screen
 from bot.training import deltas, ngrams, thresholds
 from bot.training.examples import CATEGORIES, Example, augment, hosts, load_examples, split
-from bot.training.export import MINILM_SHA256, load_minilm, mean_of, minilm_folder, quantize, tensors, to_onnx
+from bot.training.export import MINILM_SHA256, load_minilm, mean_of, minilm_folder, tensors, to_int8
 
 BATCH = 32
 LEARNING_RATE = 1.8e-4
@@ -203,9 +203,7 @@ def load(folder: Path = WEIGHTS) -> Any:
 
 def export(folder: Path) -> None:
     """Write router.onnx (int8) from the committed weights and the pinned base model."""
-    to_onnx(load(), folder / "router-fp32.onnx", "logits")
-    quantize(folder / "router-fp32.onnx", folder / "router.onnx")
-    (folder / "router-fp32.onnx").unlink()
+    to_int8(load(), folder / "router.onnx", "logits")
 
 
 def data_hash(examples: Sequence[Example]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.guardrails.amounts import find_amounts
+from bot.guardrails.amounts import _COMPILED, find_amounts
 from bot.retrieval.card import Card
 
 AMOUNTS = [
@@ -120,6 +123,18 @@ often = st.one_of(
 def test_any_interval_of_a_medicine_is_found(what: str, when: str, around: str) -> None:
     text = around.format(what, when)
     assert find_amounts(text), text
+
+
+PIECES = sorted({piece for text in AMOUNTS for piece in re.findall(r"\w+|[^\w\s]|\s", text)})
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=2, max_size=12), st.sampled_from(["", " "]))
+@settings(max_examples=1500, deadline=None)
+def test_the_cheap_look_hides_nothing(pieces: list[str], between: str) -> None:
+    """No pattern matches a text in which what it needs was not found."""
+    text = unicodedata.normalize("NFKC", between.join(pieces))
+    for kind, needs, pattern in _COMPILED:
+        assert needs.search(text) or not pattern.search(text), (kind, text)
 
 
 @given(st.text())
