@@ -17,7 +17,7 @@ from bot.guardrails.second_opinion import SecondOpinion
 from bot.helplines import Helplines, load_helplines
 from bot.models import Models, open_models, reworded_gate
 from bot.retrieval.card import Card, Source, load_cards, load_queries, load_sources
-from bot.retrieval.confidence import Confidence, seen
+from bot.retrieval.confidence import Confidence
 from bot.retrieval.retriever import Hit, Retriever
 from bot.settings import Settings
 from bot.writers.replies import Replies
@@ -72,7 +72,7 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
     calibrated = Confidence.load()
 
     def confidence(verdict: Verdict, hits: Sequence[Hit]) -> float:
-        return calibrated(*seen(hits), verdict.uncovered)
+        return calibrated(hits, verdict.uncovered, verdict.topics)
 
     thresholds = Thresholds(**router.thresholds) if router else None
     screen: Callable[[Conversation], Verdict] = Screen(rules, router, thresholds)

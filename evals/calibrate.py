@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from bot.assistant import CONFIDENT, Assistant
 from bot.conversation import Action, Conversation
 from bot.load import load_assistant
-from bot.retrieval.confidence import PATH, Confidence, seen
+from bot.retrieval.confidence import PATH, Confidence, features
 from bot.retrieval.followup import resolve
 from bot.settings import Settings
 
@@ -48,7 +48,7 @@ def gather(assistant: Assistant, path: Path) -> list[Sample]:
         if verdict.action not in (Action.ANSWER, Action.ABSTAIN):
             continue
         hits = assistant.retriever.search(resolve(verdict.text, verdict.usable).readings, verdict.topics)
-        found.append(Sample(Confidence.features(*seen(hits), verdict.uncovered), bool(row["covered"])))
+        found.append(Sample(features(hits, verdict.uncovered, verdict.topics), bool(row["covered"])))
     return found
 
 

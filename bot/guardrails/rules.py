@@ -77,7 +77,7 @@ def load_rules(folder: Path = FOLDER) -> list[Rule]:
 class RuleSet:
     """All rules compiled into a few RE2 sets, each matched in one pass.
 
-    One automaton for all rules has far more states than sixteen for a few alike rules each; on texts not met before,
+    One automaton for all rules has far more states than a few dozen for some alike rules each; on texts not met before,
     building them as it reads, it took eight times as long and more memory.
     """
 

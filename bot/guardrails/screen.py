@@ -279,8 +279,8 @@ def windows(text: str) -> list[str]:
 
 
 def split_parts(text: str) -> list[str]:
-    """The parts of a longer message to screen by themselves: sentences, joined until there are at most MAX_PARTS."""
-    if len(text.split()) < 12:
+    """The parts of a longer message to screen by themselves: sentences, joined until there are at most MAX_PARTS. `windows` sees to a very long one."""
+    if len(text.split()) < 12 or len(text) > WHOLE_CHARS:
         return []
     pieces = [p.strip() for p in _BREAK.split(text) if p and len(p.split()) >= 3]
     if len(pieces) < 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.index import Entry, entries
+from bot.retrieval.retriever import Hit
 
 from .test_card import GOOD, parse_card
 
@@ -30,22 +32,31 @@ def test_the_hash_is_of_the_text_alone() -> None:
 unit = st.floats(0, 1)
 
 
-@given(st.lists(unit, max_size=5), unit, st.floats(0, 100), unit)
-def test_confidence_is_a_probability(similarities: list[float], passage: float, lexical: float, uncovered: float) -> None:
-    value = Confidence.load()(sorted(similarities, reverse=True), passage, lexical, uncovered)
+def found(similarities: Sequence[float], passage: float, lexical: float) -> list[Hit]:
+    return [Hit(parse_card(GOOD), s, s, lexical, (passage,)) for s in similarities]
+
+
+@given(st.lists(unit, max_size=5), unit, st.floats(0, 100), unit, unit)
+def test_confidence_is_a_probability(similarities: list[float], passage: float, lexical: float, uncovered: float, topic: float) -> None:
+    value = Confidence.load()(found(sorted(similarities, reverse=True), passage, lexical), uncovered, {"risks": topic})
     assert 0.0 <= value <= 1.0
     assert not math.isnan(value)
 
 
 def test_nothing_found_is_no_confidence() -> None:
-    assert Confidence.load()([], 0.0, 0.0, 0.0) == 0.0
+    assert Confidence.load()([], 0.0, {}) == 0.0
 
 
 def test_closer_is_surer() -> None:
     """R-35: what is far from every card is not answered."""
-    sure = Confidence.load()
-    near, far = (sure([s, s - 0.05, s - 0.1], s, 10 * s, 0.1) for s in (0.85, 0.15))
+    near, far = (Confidence.load()(found([s, s - 0.05, s - 0.1], s, 10 * s), 0.1, {"risks": 0.9}) for s in (0.85, 0.15))
     assert near > 0.5 > far
+
+
+def test_a_card_of_another_topic_is_less_sure() -> None:
+    """Help lines in Ireland do not answer what the law in Ireland is."""
+    hits = found([0.6, 0.55, 0.5], 0.6, 4.0)
+    assert Confidence.load()(hits, 0.1, {"regulation": 0.99, "risks": 0.01}) < Confidence.load()(hits, 0.1, {"risks": 0.99, "regulation": 0.01})
 
 
 def test_weights_are_committed() -> None:
