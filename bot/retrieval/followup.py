@@ -46,6 +46,13 @@ _SIMPLER = re.compile(
     r"\b(?:simpler|simple (?:words|terms|english)|plain (?:words|english)|easier (?:words|to understand)|dumb it down|eli5|explain like i'?m (?:5|five)|"
     r"i (?:don'?t|do not|didn'?t) (?:understand|get (?:it|that))|too complicated|in english please|what does that mean)\b", re.I)
 _CONTENT = re.compile(r"[a-z][a-z'-]{2,}", re.I)
+_SENTENCE = re.compile(r"(?<=[.!?…;])\s+|\n+")
+_ASKS = re.compile(
+    r"\?|^\W*(?:(?:so|and|but|ok|also|anyway)\W+)?(?:how|what|why|is|are|does|do|did|can|could|will|would|who|where|when|should|which|has|have|any)\b"
+    r"|\b(?:wonder(?:ing|ed)?|want(?:ed)? to (?:know|understand|ask)|like to (?:know|understand|ask)|my question|curious|anyone know|tell me|explain|not sure (?:if|whether|what|how)"
+    r"|can'?t (?:work out|find out|tell)|don'?t (?:know|understand) (?:if|whether|what|how|why))\b", re.I)
+STORY_WORDS = 30
+ASKED = 0.5
 _LIGHT = frozenset(
     ["the", "and", "but", "for", "with", "that", "this", "what", "when", "where", "which", "who", "why", "how", "does", "did", "can", "could", "would", "will", "should", "about", "there", "their", "them", "they", "then", "than", "are", "was", "were", "been", "being", "have", "has", "had", "not", "you", "your", "any", "some", "more", "much", "many", "long", "often", "same", "other", "one", "also", "just", "okay", "thanks", "please", "really", "actually", "it's", "its", "does", "work", "help", "helps", "safe"]
 )
@@ -71,16 +78,26 @@ class Resolved:
 
     @property
     def readings(self) -> list[tuple[str, float]]:
-        """The query and, for a follow-up, the bare message and the message with what came before; weights add to 1.
+        """The query and, of a story, what it asks; for a follow-up, the bare message and the message with what came before; weights add to 1.
 
         No single rewriting is right for every follow-up; together they find more (docs/evals.md).
         """
         if not self.before or self.mode != "normal":
-            return [(self.query, 1.0)]
+            asked = asking(self.query)
+            return [(self.query, 1 - ASKED), (asked, ASKED)] if asked else [(self.query, 1.0)]
         joined = f"{self.before} {self.last}"
         if not self.carried:
             return [(self.query, 0.7), (joined, 0.3)]
         return [(self.query, 0.24), (self.last, 0.38), (joined, 0.38)]
+
+
+def asking(message: str) -> str:
+    """The sentences of a long message that ask something; empty for a short one, and when that is all of it or none."""
+    if len(message.split()) < STORY_WORDS:
+        return ""
+    sentences = [p for p in _SENTENCE.split(message) if p.strip()]
+    asks = [p for p in sentences if _ASKS.search(p)]
+    return " ".join(asks) if 0 < len(asks) < len(sentences) else ""
 
 
 def is_elliptical(message: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.retrieval.followup import is_elliptical, resolve
+from bot.retrieval.followup import asking, is_elliptical, resolve
 
 TABLE = [
     # earlier turns, last message, words that the query must hold, words it must not
@@ -81,3 +81,19 @@ def test_resolving_never_fails_and_stays_short(last: str, earlier: list[str]) ->
     resolved = resolve(last, earlier)
     assert len(resolved.query) <= 40 + 4 * (len(last) + sum(map(len, earlier)))
     assert abs(sum(weight for _, weight in resolved.readings) - 1.0) < 1e-9
+
+
+STORY = "My girlfriend is a nurse and had it for PTSD two years ago. She says the talk before was the best bit. What do clinics do to prepare you? I would bring my own blanket, if they let me."
+
+
+def test_a_story_is_also_looked_up_by_what_it_asks() -> None:
+    asked = asking(STORY)
+    assert asked == "What do clinics do to prepare you?"
+    readings = resolve(STORY, ()).readings
+    assert {text for text, _ in readings} == {STORY, asked}
+    assert abs(sum(weight for _, weight in readings) - 1.0) < 1e-9
+
+
+@pytest.mark.parametrize("text", ["What do clinics do to prepare you?", "It was a long winter and my father was ill. " * 4, "How long does it last? " * 8])
+def test_a_short_question_and_a_story_without_one_have_no_part_that_asks(text: str) -> None:
+    assert asking(text.strip()) == ""
