@@ -8,7 +8,9 @@ what else is in the batch, so that a visitor's verdict would hang on who else is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -67,10 +69,13 @@ class Encoder:
         self._tokenizer = open_tokenizer(folder / "tokenizer.json", max_tokens)
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Encode texts: float32 (n, 384), each row a unit vector."""
-        return run(self._session, self._tokenizer, texts) if texts else np.zeros((0, WIDTH), dtype=np.float32)
+        """Encode texts side by side: float32 (n, 384), each row a unit vector."""
+        if not texts:
+            return np.zeros((0, WIDTH), dtype=np.float32)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.stack(list(pool.map(self.encode_one, texts)))
 
     def encode_one(self, text: str) -> Floats:
         """Encode one text, float32 (384,)."""
-        vector: Floats = self.encode([text])[0]
+        vector: Floats = run(self._session, self._tokenizer, [text])[0]
         return vector

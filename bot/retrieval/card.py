@@ -279,8 +279,11 @@ def load_sources(path: Path) -> dict[str, Source]:
     return sources
 
 
+UNCOVERED = "uncovered"  # stands for a card's id where there is none
+
+
 def load_queries(folder: Path) -> dict[str, list[str]]:
-    """What visitors type for each card: knowledge/queries/*.jsonl, lines of {"card": id, "query": text}.
+    """What visitors type for each card: knowledge/queries/*.jsonl, lines of {"card": id, "query": text}; UNCOVERED for what no card answers.
 
     Raises:
         KnowledgeError: for a line of another form.

@@ -16,8 +16,9 @@ PATH = Path(__file__).parent / "confidence.json"
 def features(hits: Sequence[Hit], uncovered: float, topics: Mapping[str, float]) -> tuple[float, ...]:
     """What the score is made of, each roughly -1 to 1.
 
-    Similarity of the best hit, its lead over the third, its closest passage, its BM25 score, and of the router: the log odds
-    that something is covered, and of the best hit's topic (a list of help lines does not answer what the law is).
+    Similarity of the best hit, its lead over the third and over the questions known to have no card, its closest passage, its BM25
+    score, and of the router: the log odds that something is covered, and of the best hit's topic (a list of help lines does not
+    answer what the law is).
 
     Args:
         hits: best first, at least one.
@@ -26,7 +27,7 @@ def features(hits: Sequence[Hit], uncovered: float, topics: Mapping[str, float])
     """
     best, third = hits[0], hits[min(2, len(hits) - 1)]
     return (
-        best.similarity, best.similarity - third.similarity, max(best.passage_similarity), math.log1p(best.lexical) / 4,
+        best.similarity, best.similarity - third.similarity, best.similarity - best.uncovered, max(best.passage_similarity), math.log1p(best.lexical) / 4,
         -_odds(uncovered), _odds(topics.get(best.card.topic, 0.0) if topics else 0.5),
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 from chromadb.config import Settings as ChromaSettings
 
 from bot.encoder import Floats
-from bot.retrieval.card import Card
+from bot.retrieval.card import UNCOVERED, Card
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,15 @@ def card_of(entry: str) -> str:
 
 
 def entries(cards: Iterable[Card], queries: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
-    """Every text to embed, several vectors a card: title, questions, further visitors' queries, passages."""
+    """Every text to embed, several vectors a card: title, questions, further visitors' queries, passages; and the questions known to have no card."""
     for card in cards:
         yield Entry(f"{card.id}#title", card.id, "title", 0, card.title)
         for i, question in enumerate((*card.questions, *queries.get(card.id, ()))):
             yield Entry(f"{card.id}#question{i}", card.id, "question", i, question)
         for i, passage in enumerate(card.passages):
             yield Entry(f"{card.id}#passage{i}", card.id, "passage", i, f"{card.title} {passage.text}")
+    for i, question in enumerate(queries.get(UNCOVERED, ())):
+        yield Entry(f"{UNCOVERED}#question{i}", UNCOVERED, "question", i, question)
 
 
 def connect(folder: Path, url: str | None = None) -> Any:

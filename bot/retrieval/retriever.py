@@ -11,13 +11,13 @@ import bm25s
 import numpy as np
 
 from bot.encoder import WIDTH, Encoder, Floats
-from bot.retrieval.card import Card
+from bot.retrieval.card import UNCOVERED, Card
 from bot.retrieval.index import card_of
 
 # Dense cosine of the closest texts, plus a share of BM25 scaled to its best hit, plus a share of the closest passage's cosine.
 # Shares chosen on queries written apart from the indexed ones (docs/evals.md). Adding scores beat reciprocal rank fusion
 # (Cormack et al. 2009, k = 60), which throws away how sure each ranking is.
-LEXICAL = 0.25
+LEXICAL = 0.15
 PASSAGE = 0.2
 TOPIC = 0.14
 NEIGHBORS = 160
@@ -50,6 +50,7 @@ class Hit:
     Attributes:
         score: fused score, higher is better; comparable within one query only.
         similarity: mean cosine between the query and the two closest texts of the card, -1 to 1.
+        uncovered: the same for the questions known to have no card; one value for all hits of a search.
         passage_similarity: cosine of the query with each passage of the card, in order.
     """
 
@@ -58,6 +59,7 @@ class Hit:
     similarity: float
     lexical: float
     passage_similarity: tuple[float, ...]
+    uncovered: float = 0.0
 
 
 class Retriever:
@@ -89,18 +91,19 @@ class Retriever:
         self._starts = np.cumsum([0, *(len(v) for v in self._passages.values())])[:-1]
         self._at = {card: i for i, card in enumerate(self._ids)}
 
-    def _dense(self, vector: Floats) -> Floats:
-        """Each card's mean cosine over its two closest texts, (cards,): one lucky sample question does not carry a card."""
+    def _dense(self, vector: Floats) -> tuple[Floats, float]:
+        """Each card's mean cosine over its two closest texts, (cards,), and that of no card: one lucky sample question does not carry a card."""
         rows = self._collection.query(query_embeddings=[vector], n_results=min(NEIGHBORS, self._size), include=["distances"])
         best: dict[str, list[float]] = {}
         for text, distance in zip(rows["ids"][0], rows["distances"][0], strict=True):
             best.setdefault(card_of(text), []).append(1.0 - float(distance))
         floor = 1.0 - float(rows["distances"][0][-1])
-        near = {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items() if card in self._at}
+        near = {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items()}
+        uncovered = near.pop(UNCOVERED, floor)
         cosines = np.full(len(self._ids), min(near.values(), default=0.0), dtype=np.float32)
-        for card, cosine in near.items():
-            cosines[self._at[card]] = cosine
-        return cosines
+        for card in near.keys() & self._at.keys():
+            cosines[self._at[card]] = near[card]
+        return cosines, uncovered
 
     def _lexical(self, query: str) -> Floats:
         """Each card's BM25 score, (cards,); 0 beyond the thirty best."""
@@ -126,15 +129,16 @@ class Retriever:
             return []
         vectors = [self.encoder.encode_one(text) for text, _ in readings]
         scores = TOPIC * np.array([(topics or {}).get(c.topic, 0.0) for c in self.cards.values()], dtype=np.float32)
-        lexical, similarity = np.zeros_like(scores), np.zeros_like(scores)
+        lexical, similarity, uncovered = np.zeros_like(scores), np.zeros_like(scores), 0.0
         for (text, weight), vector in zip(readings, vectors, strict=True):
-            dense, words = self._dense(vector), self._lexical(text)
+            (dense, of_none), words = self._dense(vector), self._lexical(text)
             closest = np.maximum.reduceat(self._all_passages @ vector, self._starts)
             scores += weight * (dense + LEXICAL * words / (words.max() or 1.0) + PASSAGE * closest)
             lexical += weight * words
             similarity += weight * dense
+            uncovered += weight * of_none
         return [
-            Hit(self.cards[card], float(scores[i]), float(similarity[i]), float(lexical[i]), tuple((self._passages[card] @ vectors[0]).tolist()))
+            Hit(self.cards[card], float(scores[i]), float(similarity[i]), float(lexical[i]), tuple((self._passages[card] @ vectors[0]).tolist()), uncovered)
             for i in np.argsort(-scores, kind="stable")[:k] for card in (self._ids[i],)
         ]
 

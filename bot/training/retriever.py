@@ -1,4 +1,4 @@
-"""`lantern train --retriever`: teach the sentence encoder this subject's questions, from the cards and knowledge/queries. Needs torch.
+"""`lantern train-retriever`: teach the sentence encoder this subject's questions, from the cards and knowledge/queries. Needs torch.
 
 Contrastive learning with in-batch negatives (multiple negatives ranking, Henderson et al. 2017, arXiv 1705.00652): two texts
 of one card are drawn together, texts of the other cards in the batch pushed apart. Most of a batch comes from one topic, so
