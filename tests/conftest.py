@@ -44,7 +44,7 @@ def assistant(real_settings: Settings) -> Assistant:
         pytest.skip(f"these tests need a built index: {err}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ask(assistant: Assistant) -> Ask:
     """`ask(*turns, country=None)`: the reply to the visitor's last turn."""
 
