@@ -1,7 +1,7 @@
 """Fit bot/retrieval/confidence.json: how sure Lantern may be that a card covers the question, and how sure is enough.
 
 It uses no eval row: prompts/calibration.jsonl holds questions that a card covers and neighbors that none does. Most were written only for
-this; the last 757 are messages of the router's training that people read against the cards, because there the router is surest where
+this; the last 757 are messages of the router's training, labelled by reading the cards, because there the router is surest where
 it should not be. Two thirds fit, the rest measures. Run: python -m evals.calibrate [--write]
 """
 
