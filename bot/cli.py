@@ -302,7 +302,7 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 3,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
 ) -> None:
-    """Train the router from prompts/intents. About an hour on two cores; then run: lantern build"""
+    """Train the router from prompts/intents. About 90 minutes on two cores; then run: lantern build"""
     from bot.training.router import run
 
     with plain_errors(), _progress("Reading examples") as progress:

@@ -45,7 +45,7 @@ _PERIOD = r"(?:minutes?|mins?|hours?|hrs?|days?|nights?|mornings?|weeks?|fortnig
 _PER = r"(?:per|a|an|each|every|/)"
 _TIMES = rf"(?:once|twice|thrice|{_NUM}\s*(?:times|x|×))"
 
-_OFTEN = r"(?:once|twice|thrice|times|x|×)\s*(?:per|an?|each|every|/)"
+_OFTEN = rf"(?:once|twice|thrice|times|x|×)\s*{_PER}"
 
 # (kind, what must stand in a text for the pattern to match at all, pattern): most sentences are done with the first, which is cheap.
 _PATTERNS: tuple[tuple[str, str, str], ...] = (

@@ -11,7 +11,7 @@ from bot.assistant import Assistant
 from bot.conversation import ACTION_OF, Action, Category, Conversation
 from bot.guardrails.router import Probabilities
 from bot.guardrails.rules import RuleSet
-from bot.guardrails.screen import MAX_PARTS, PART_CHARS, REMEMBERED_TURNS, Classify, Screen, Verdict, split_parts
+from bot.guardrails.screen import MAX_PARTS, PART_CHARS, REMEMBERED_TURNS, Classify, Screen, Thresholds, Verdict, decide, split_parts
 from bot.writers.replies import Replies
 
 from ..conftest import Ask
@@ -357,3 +357,24 @@ def test_the_router_is_asked_once_a_turn_and_little(rules: RuleSet) -> None:
 def test_the_verdict_says_why(screen: Callable[..., Verdict]) -> None:
     assert screen("I want to kill myself").why.startswith("rule en-sh-")
     assert screen("zebra", router=Scripted(zebra=(Category.DOSING, 0.9))).why.startswith("router: refuse")
+
+
+@pytest.mark.parametrize("text", [
+    "I live in Leeds and my anxiety is bad at work. My brother has some left over from his surgery. Is it all right if he gives me what is left? The weather is awful.",
+    "What does a session cost these days? I have read so much about it. And which doctors may give it in Texas?",
+    "I have been so tired since the winter. My sister says I should see somebody. Does ketamine help with tiredness at all, and what do studies say?",
+])
+def test_sparing_the_router_parts_changes_no_verdict(assistant: Assistant, text: str) -> None:
+    """Parts are read only where the thresholds would look at them."""
+    screen = assistant.screen
+    assert isinstance(screen, Screen)
+    conversation, at = Conversation.of(text), screen._at
+    assert decide(screen.evidence(conversation), at) == decide(screen.evidence(conversation, at), at) == screen(conversation)
+    assert len(screen.evidence(conversation).parts) >= 2
+
+
+def test_parts_are_read_where_a_refusal_is_faintly_suspected() -> None:
+    at = Thresholds(crisis_part=1.01, crisis_floor=0.05, refuse_part=0.95, refuse_floor=0.1)
+    assert at.reads_parts(0.0, 0.1)
+    assert not at.reads_parts(0.9, 0.09)
+    assert Thresholds(crisis_part=0.9, crisis_floor=0.05).reads_parts(0.05, 0.0)

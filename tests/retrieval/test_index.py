@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.retrieval.card import UNCOVERED
 from bot.retrieval.confidence import Confidence
-from bot.retrieval.index import Entry, entries
+from bot.retrieval.index import Entry, card_of, entries
 from bot.retrieval.retriever import Hit
 
 from .test_card import GOOD, parse_card
@@ -22,6 +24,17 @@ def test_a_card_gives_title_questions_queries_and_passages() -> None:
     assert rows[4].text == "typed by someone"
     assert rows[5].text.startswith("Can ketamine harm the test? Yes.")
     assert len({r.id for r in rows}) == len(rows)
+
+
+def test_questions_without_a_card_are_embedded_under_their_own_name() -> None:
+    rows = list(entries([parse_card(GOOD)], {UNCOVERED: ["what does a dentist use", "is it sold in tins"]}))
+    assert [r.text for r in rows if r.card == UNCOVERED] == ["what does a dentist use", "is it sold in tins"]
+    assert card_of(rows[-1].id) == UNCOVERED
+
+
+def test_close_to_a_question_without_a_card_is_less_sure() -> None:
+    near, far = ([replace(h, uncovered=u) for h in found([0.6, 0.55, 0.5], 0.6, 4.0)] for u in (0.75, 0.3))
+    assert Confidence.load()(near, 0.1, {"risks": 0.9}) < Confidence.load()(far, 0.1, {"risks": 0.9})
 
 
 def test_the_hash_is_of_the_text_alone() -> None:
