@@ -35,16 +35,21 @@ lint: .venv/.dev
 types: .venv/.dev
 	$(BIN)/mypy
 
-# A stamp each, so that a second run installs nothing.
-.venv/.run: pyproject.toml constraints.txt
+# A stamp each, so that a second run installs nothing. Pip of its own: older ones take a quarter of an hour to resolve these pins.
+.venv/.pip:
 	test -d .venv || $(PYTHON) -m venv .venv
+	$(PIP) "pip==26.3"
+	touch $@
+
+.venv/.run: .venv/.pip pyproject.toml constraints.txt
 	$(PIP) "torch==2.13.0"
 	$(PIP) -e ".[build]"
 	touch $@
 
-.venv/.dev: .venv/.run
+.venv/.dev: .venv/.pip pyproject.toml constraints.txt
+	$(PIP) "torch==2.13.0"
 	$(PIP) -e ".[build,evals,dev]"
-	touch $@
+	touch .venv/.run $@
 
 # The browser tests drive Debian's Chromium.
 browser:

@@ -19,15 +19,16 @@ from typing import Any
 
 from bot.encoder import WIDTH, Encoder, Floats
 from bot.guardrails.router import WEIGHTS
-from bot.retrieval import index
+from bot.retrieval import index, querybank
 from bot.retrieval.card import Card, load_cards, load_queries
 from bot.settings import Settings
 from bot.training.export import MINILM_SHA256, sha256
 
 log = logging.getLogger("lantern")
 
-FORMAT = 4
+FORMAT = 5
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
+FILES = (*MODEL_FILES, querybank.FILE)
 
 
 class IndexFault(RuntimeError):
@@ -121,8 +122,12 @@ def _fill(
     if old is not None:
         known = _vectors(settings, old)
     client = index.connect(folder, settings.chroma_url)
-    rows = list(index.entries(cards.values(), load_queries(settings.knowledge_dir / "queries")))
-    embedded = index.write(client, rows, encoder.encode, known, folder.name, lambda a, b: progress("Embedding cards", a, b))
+    embedded = index.write(
+        client, list(index.entries(cards.values())), encoder.encode, known, folder.name, lambda a, b: progress("Embedding cards", a, b))
+    asked = list(index.query_entries(cards.values(), load_queries(settings.knowledge_dir / "queries")))
+    progress("Embedding visitors' queries", 0, len(asked))
+    embedded += querybank.write(folder, asked, encoder.encode, known)
+    progress("Embedding visitors' queries", len(asked), len(asked))
     manifest = {
         "format": FORMAT,
         "base_model": MINILM_SHA256,
@@ -131,7 +136,7 @@ def _fill(
         "collection": folder.name,
         "embedded": embedded,
         "cards": {c.id: c.content_hash for c in cards.values()},
-        "files": {name: sha256(folder / name) for name in MODEL_FILES if (folder / name).exists()},
+        "files": {name: sha256(folder / name) for name in FILES if (folder / name).exists()},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     return manifest
@@ -142,7 +147,8 @@ def _vectors(settings: Settings, old: Built) -> dict[str, Floats]:
     if old.manifest["weights"]["encoder"] != weights()["encoder"]:
         return {}
     try:
-        return index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
+        cards = index.stored_vectors(index.connect(old.folder, settings.chroma_url), old.manifest["collection"])
+        return {**querybank.stored_vectors(old.folder), **cards}
     except Exception as err:
         log.warning("the old index cannot be read, so every card is embedded again: %s", err)
         return {}

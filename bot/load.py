@@ -16,8 +16,9 @@ from bot.guardrails.screen import Screen, Thresholds, Verdict
 from bot.guardrails.second_opinion import SecondOpinion
 from bot.helplines import Helplines, load_helplines
 from bot.models import Models, open_models, reworded_gate
-from bot.retrieval.card import Card, Source, load_cards, load_queries, load_sources
+from bot.retrieval.card import UNCOVERED, Card, Source, load_cards, load_queries, load_sources
 from bot.retrieval.confidence import Confidence
+from bot.retrieval.querybank import QueryBank
 from bot.retrieval.retriever import Hit, Retriever
 from bot.settings import Settings
 from bot.writers.replies import Replies
@@ -67,7 +68,8 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
     cards = built_cards(load_cards(settings.knowledge_dir / "cards"), built)
     knowledge = Knowledge.on(settings.day, cards, sources, settings.require_signoff)
     queries = load_queries(settings.knowledge_dir / "queries")
-    retriever = Retriever(cards=knowledge.cards, encoder=Encoder(built.folder), collection=collection, queries=queries)
+    bank = QueryBank.load(built.folder).of({*knowledge.cards, UNCOVERED})
+    retriever = Retriever(knowledge.cards, Encoder(built.folder), collection, bank, queries)
     router = Router(built.folder) if (built.folder / "router.onnx").exists() else None
     calibrated = Confidence.load()
 

@@ -16,6 +16,7 @@ import math
 import re
 import unicodedata
 import urllib.parse
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,6 +58,7 @@ _MORSE = dict(zip(
     [".-", "-...", "-.-.", "-..", ".", "..-.", "--.", "....", "..", ".---", "-.-", ".-..", "--", "-.", "---", ".--.", "--.-", ".-.", "...", "-", "..-", "...-", ".--", "-..-", "-.--", "--..", "-----", ".----", "..---", "...--", "....-", ".....", "-....", "--...", "---..", "----."],
     "abcdefghijklmnopqrstuvwxyz0123456789", strict=True))
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W_][\s._\-*/|,+~·•]{1,3}){3,}[^\W_](?![^\W_])")
+_SEPARATOR = re.compile(r"[\s._\-*/|,+~·•]+")
 _DOTTED = re.compile(r"\b[^\W\d_]{1,4}(?:[.\-_*~·•|][^\W\d_]{1,4}){1,8}\b")
 _TOKEN = re.compile(r"\S+")
 _FOREIGN = re.compile("[\u0250-\u02af\u0370-\u03ff\u0400-\u058f\u1d00-\u1d7f\ua730-\ua7ff\u2202\u2113\u237aıȷƒǫ]")
@@ -210,9 +212,10 @@ def _repair(text: str) -> str:
     known = known_words()
 
     def join_spaced(match: re.Match[str]) -> str:
-        # Two or more spaces, or another separator, between single letters mark where words end.
-        words = re.split(r"\s{2,}|\s*[/|]\s*", match[0])
-        joined = [re.sub(r"[\s._\-*/|,+~·•]+", "", w) for w in words]
+        # The commonest separator stands inside words; between spaced letters two spaces, and otherwise any other separator, end one.
+        inside, _ = Counter(s.strip() for s in _SEPARATOR.findall(match[0])).most_common(1)[0]
+        words = re.split(r"\s{2,}|\s*[/|]\s*", match[0]) if not inside else re.sub(rf"\s*{re.escape(inside)}\s*", "", match[0]).split()
+        joined = [_SEPARATOR.sub("", w) for w in words]
         out: list[str] = []
         for word in joined:
             plain = _unleet(word) or word.lower()

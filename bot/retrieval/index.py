@@ -16,9 +16,13 @@ from bot.encoder import Floats
 from bot.retrieval.card import UNCOVERED, Card
 
 
+# Wide enough that the approximate search misses nothing that matters: 99.9% of the 160 nearest of 19,000, where Chroma's own settings found 97.6%.
+HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32}
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One embedded text of a card: its title, one of its questions or one of its passages."""
+    """One embedded text: a card's title, one of its questions or passages, or a visitor's query."""
 
     id: str
     card: str
@@ -37,16 +41,21 @@ def card_of(entry: str) -> str:
     return entry.partition("#")[0]
 
 
-def entries(cards: Iterable[Card], queries: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
-    """Every text to embed, several vectors a card: title, questions, further visitors' queries, passages; and the questions known to have no card."""
+def entries(cards: Iterable[Card]) -> Iterator[Entry]:
+    """The vetted texts, several a card: title, questions, passages."""
     for card in cards:
         yield Entry(f"{card.id}#title", card.id, "title", 0, card.title)
-        for i, question in enumerate((*card.questions, *queries.get(card.id, ()))):
+        for i, question in enumerate(card.questions):
             yield Entry(f"{card.id}#question{i}", card.id, "question", i, question)
         for i, passage in enumerate(card.passages):
             yield Entry(f"{card.id}#passage{i}", card.id, "passage", i, f"{card.title} {passage.text}")
-    for i, question in enumerate(queries.get(UNCOVERED, ())):
-        yield Entry(f"{UNCOVERED}#question{i}", UNCOVERED, "question", i, question)
+
+
+def query_entries(cards: Iterable[Card], queries: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
+    """Visitors' queries of the cards, and the questions known to have none."""
+    for card in (*(c.id for c in cards), UNCOVERED):
+        for i, query in enumerate(queries.get(card, ())):
+            yield Entry(f"{card}#query{i}", card, "query", i, query)
 
 
 def connect(folder: Path, url: str | None = None) -> Any:
@@ -74,7 +83,7 @@ def write(
         for row, vector in zip(part, encode([r.text for r in part]), strict=True):
             vectors[row.text_hash] = vector
         progress(min(start + 64, len(new)), len(new))
-    store = client.create_collection(collection, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None)
+    store = client.create_collection(collection, configuration={"hnsw": HNSW}, embedding_function=None)
     for start in range(0, len(rows), 1000):
         part = rows[start : start + 1000]
         store.add(

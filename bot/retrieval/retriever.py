@@ -1,4 +1,4 @@
-"""Hybrid retrieval: dense vectors (Chroma) and BM25 (bm25s), fused and grouped by card."""
+"""Hybrid retrieval: dense vectors (Chroma and the query bank) and BM25 (bm25s), fused and grouped by card."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from bot.encoder import WIDTH, Encoder, Floats
 from bot.retrieval.card import UNCOVERED, Card
 from bot.retrieval.index import card_of
+from bot.retrieval.querybank import QueryBank
 
 # Dense cosine of the closest texts, plus a share of BM25 scaled to its best hit, plus a share of the closest passage's cosine.
 # Shares chosen on queries written apart from the indexed ones (docs/evals.md). Adding scores beat reciprocal rank fusion
@@ -69,12 +70,12 @@ class Retriever:
         cards: those that may be found, by id.
         encoder: the one that the collection was built with.
         collection: a Chroma collection written by bot/retrieval/index.py.
-        queries: further questions of each card, for BM25.
+        bank: the visitors' queries of those cards, and of none.
+        queries: the same as texts, for BM25.
     """
 
-    def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, queries: Mapping[str, Sequence[str]] | None = None) -> None:
-        self.cards, self.encoder = cards, encoder
-        queries = queries or {}
+    def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, bank: QueryBank, queries: Mapping[str, Sequence[str]]) -> None:
+        self.cards, self.encoder, self._bank = cards, encoder, bank
         self._ids = list(self.cards)
         corpus = [
             terms(" ".join([c.title, c.title, *c.questions, *queries.get(c.id, ()), *(p.text for p in c.passages)])) for c in self.cards.values()
@@ -91,13 +92,21 @@ class Retriever:
         self._starts = np.cumsum([0, *(len(v) for v in self._passages.values())])[:-1]
         self._at = {card: i for i, card in enumerate(self._ids)}
 
-    def _dense(self, vector: Floats) -> tuple[Floats, float]:
+    def _neighbors(self, vectors: Floats) -> list[list[tuple[str, float]]]:
+        """For each row of `vectors`, card and cosine of the closest texts of cards and queries of visitors, closest first."""
+        rows = self._collection.query(query_embeddings=list(vectors), n_results=min(NEIGHBORS, self._size), include=["distances"])
+        found = []
+        for ids, distances, asked in zip(rows["ids"], rows["distances"], self._bank.nearest(vectors, NEIGHBORS), strict=True):
+            texts = [(card_of(text), 1.0 - float(distance)) for text, distance in zip(ids, distances, strict=True)]
+            found.append(sorted([*texts, *asked], key=lambda near: -near[1])[:NEIGHBORS])
+        return found
+
+    def _dense(self, neighbors: Sequence[tuple[str, float]]) -> tuple[Floats, float]:
         """Each card's mean cosine over its two closest texts, (cards,), and that of no card: one lucky sample question does not carry a card."""
-        rows = self._collection.query(query_embeddings=[vector], n_results=min(NEIGHBORS, self._size), include=["distances"])
         best: dict[str, list[float]] = {}
-        for text, distance in zip(rows["ids"][0], rows["distances"][0], strict=True):
-            best.setdefault(card_of(text), []).append(1.0 - float(distance))
-        floor = 1.0 - float(rows["distances"][0][-1])
+        for card, cosine in neighbors:
+            best.setdefault(card, []).append(cosine)
+        floor = neighbors[-1][1]
         near = {card: (found[0] + (found[1] if len(found) > 1 else min(floor, found[0]))) / 2 for card, found in best.items()}
         uncovered = near.pop(UNCOVERED, floor)
         cosines = np.full(len(self._ids), min(near.values(), default=0.0), dtype=np.float32)
@@ -127,11 +136,11 @@ class Retriever:
         readings = [(query, 1.0)] if isinstance(query, str) else list(query)
         if not self._ids:
             return []
-        vectors = [self.encoder.encode_one(text) for text, _ in readings]
+        vectors = np.stack([self.encoder.encode_one(text) for text, _ in readings])
         scores = TOPIC * np.array([(topics or {}).get(c.topic, 0.0) for c in self.cards.values()], dtype=np.float32)
         lexical, similarity, uncovered = np.zeros_like(scores), np.zeros_like(scores), 0.0
-        for (text, weight), vector in zip(readings, vectors, strict=True):
-            (dense, of_none), words = self._dense(vector), self._lexical(text)
+        for (text, weight), vector, near in zip(readings, vectors, self._neighbors(vectors), strict=True):
+            (dense, of_none), words = self._dense(near), self._lexical(text)
             closest = np.maximum.reduceat(self._all_passages @ vector, self._starts)
             scores += weight * (dense + LEXICAL * words / (words.max() or 1.0) + PASSAGE * closest)
             lexical += weight * words

@@ -102,9 +102,11 @@ def compose(
 
 _SPLIT = re.compile(r"(?<=\?)\s+|\s+(?:and|also|plus)\s+(?=(?:how|what|why|is|are|does|do|can|will|who|where|when|should)\b)|\n+", re.I)
 
+_JOINS = re.compile(r"^(?:and|also|plus)\b[\s,:-]*(?=\S+ \S+ \S)", re.I)  # what joins a part to the one before says nothing about it
+
 
 def question_parts(message: str) -> list[str]:
     """Split a two-part question; a single one comes back as it is."""
-    pieces = [p.strip() for p in _SPLIT.split(message) if len(p.split()) >= 3]
+    pieces = [_JOINS.sub("", p.strip()) for p in _SPLIT.split(message) if len(p.split()) >= 3]
     asking = [p for p in pieces if p.endswith("?") or re.match(r"(?:how|what|why|is|are|does|do|can|will|who|where|when|should)\b", p, re.I)]
     return asking[:3] if len(asking) >= 2 else [message]

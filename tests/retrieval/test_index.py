@@ -12,22 +12,26 @@ from hypothesis import strategies as st
 
 from bot.retrieval.card import UNCOVERED
 from bot.retrieval.confidence import Confidence
-from bot.retrieval.index import Entry, card_of, entries
+from bot.retrieval.index import Entry, card_of, entries, query_entries
 from bot.retrieval.retriever import Hit
 
 from .test_card import GOOD, parse_card
 
 
-def test_a_card_gives_title_questions_queries_and_passages() -> None:
-    rows = list(entries([parse_card(GOOD)], {"risks-test": ["typed by someone"], "other": ["not here"]}))
-    assert [r.kind for r in rows] == ["title"] + ["question"] * 4 + ["passage"] * 2
-    assert rows[4].text == "typed by someone"
-    assert rows[5].text.startswith("Can ketamine harm the test? Yes.")
+def test_a_card_gives_title_questions_and_passages() -> None:
+    rows = list(entries([parse_card(GOOD)]))
+    assert [r.kind for r in rows] == ["title"] + ["question"] * 3 + ["passage"] * 2
+    assert rows[4].text.startswith("Can ketamine harm the test? Yes.")
     assert len({r.id for r in rows}) == len(rows)
 
 
+def test_queries_are_those_of_the_cards_there_are() -> None:
+    rows = list(query_entries([parse_card(GOOD)], {"risks-test": ["typed by someone"], "other": ["not here"]}))
+    assert [(r.card, r.text) for r in rows] == [("risks-test", "typed by someone")]
+
+
 def test_questions_without_a_card_are_embedded_under_their_own_name() -> None:
-    rows = list(entries([parse_card(GOOD)], {UNCOVERED: ["what does a dentist use", "is it sold in tins"]}))
+    rows = list(query_entries([parse_card(GOOD)], {UNCOVERED: ["what does a dentist use", "is it sold in tins"]}))
     assert [r.text for r in rows if r.card == UNCOVERED] == ["what does a dentist use", "is it sold in tins"]
     assert card_of(rows[-1].id) == UNCOVERED
 

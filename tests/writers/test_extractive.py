@@ -190,3 +190,8 @@ def test_the_writer_never_invents_a_sentence(cards: dict[str, Card]) -> None:
             for mode in ("normal", "more", "simpler"):
                 draft = extractive.compose([Hit(one, passage_similarity=near)], [], {}, mode)
                 assert {s.text for s in draft.statements} <= {s.text for s in one.sentences()}
+
+
+def test_the_word_that_joins_two_questions_is_not_part_of_the_second() -> None:
+    parts = question_parts("What are the side effects? And what does it cost?")
+    assert parts == ["What are the side effects?", "what does it cost?"]

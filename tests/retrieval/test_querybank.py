@@ -1,0 +1,81 @@
+"""The bank of visitors' queries is searched exactly, and reused from build to build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.encoder import WIDTH, Floats
+from bot.retrieval import querybank
+from bot.retrieval.index import Entry
+from bot.retrieval.querybank import QueryBank
+
+from ..conftest import Small
+
+
+def unit(seed: int, n: int) -> Floats:
+    rows = np.random.default_rng(seed).standard_normal((n, WIDTH)).astype(np.float32)
+    normed: Floats = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return normed
+
+
+def encode(texts: list[str]) -> Floats:
+    return np.concatenate([np.zeros((0, WIDTH), np.float32), *(unit(sum(map(ord, t)), 1) for t in texts)])
+
+
+def rows(*pairs: tuple[str, str]) -> list[Entry]:
+    return [Entry(f"{card}#query{i}", card, "query", i, text) for i, (card, text) in enumerate(pairs)]
+
+
+@pytest.mark.parametrize("k", [1, 5, 40, 100])
+def test_the_nearest_are_those_of_a_full_sort(k: int) -> None:
+    bank = QueryBank(unit(1, 40), np.array([f"card{i}" for i in range(40)]))
+    asked = unit(2, 3)
+    for found, vector in zip(bank.nearest(asked, k), asked, strict=True):
+        cosines = bank.vectors @ vector
+        assert [card for card, _ in found] == [f"card{i}" for i in np.argsort(-cosines)][:k]
+        assert [c for _, c in found] == pytest.approx(sorted(cosines.tolist(), reverse=True)[:k], abs=1e-6)
+
+
+def test_an_empty_bank_finds_nothing(tmp_path: Path) -> None:
+    assert querybank.write(tmp_path, [], encode, {}) == 0
+    assert QueryBank.load(tmp_path).nearest(unit(1, 2), 5) == [[], []]
+
+
+def test_only_new_texts_are_embedded(tmp_path: Path) -> None:
+    asked = rows(("risks-bladder", "does it hurt the bladder"), ("risks-liver", "and the liver"))
+    assert querybank.write(tmp_path, asked, encode, {}) == 2
+    known = querybank.stored_vectors(tmp_path)
+    more = [*asked, *rows(("risks-liver", "livers?"))]
+    assert querybank.write(tmp_path, more, encode, known) == 1
+    bank = QueryBank.load(tmp_path)
+    assert bank.cards.tolist() == ["risks-bladder", "risks-liver", "risks-liver"]
+    assert np.allclose(bank.vectors, encode([r.text for r in more]))
+
+
+def test_a_card_that_is_not_served_has_no_queries() -> None:
+    bank = QueryBank(unit(1, 3), np.array(["a", "b", "a"])).of({"b"})
+    assert bank.cards.tolist() == ["b"]
+    assert bank.vectors.shape == (1, WIDTH)
+
+
+def test_a_visitors_query_finds_its_card(small: Small) -> None:
+    """What only the bank can know: words that no text of the card shares."""
+    from bot.build import build
+    from bot.load import load_assistant
+
+    query = "zorblatt quux wibble"
+    before = load_assistant(small.settings).retriever
+    folder = small.knowledge / "queries"
+    folder.mkdir(exist_ok=True)
+    (folder / "test.jsonl").write_text(f'{{"card": "risks-memory", "query": "{query}"}}\n')
+    build(small.settings, lambda *_: None)
+    after = load_assistant(small.settings).retriever
+    assert before is not None
+    assert after is not None
+    rise = next(h.similarity for h in after.search(query) if h.card.id == "risks-memory") - next(
+        (h.similarity for h in before.search(query) if h.card.id == "risks-memory"), 0.0)
+    assert after.search(query)[0].card.id == "risks-memory"
+    assert rise > 0.2
