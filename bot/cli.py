@@ -301,12 +301,13 @@ def _evals() -> Iterator[Any]:
 def train(
     epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 3,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
+    further: Annotated[bool, typer.Option("--further", help="Go on from the committed weights: only the last pass, about 40 minutes.")] = False,
 ) -> None:
-    """Train the router from prompts/intents. About 90 minutes on two cores; then run: lantern build"""
+    """Train the router from prompts/intents. About two hours on two cores; then run: lantern build"""
     from bot.training.router import run
 
     with plain_errors(), _progress("Reading examples") as progress:
-        manifest = run(_settings().prompts_dir / "intents", epochs, seed, progress)
+        manifest = run(_settings().prompts_dir / "intents", epochs, seed, progress, further=further)
     for name, value in manifest["held_out"].items():
         err.print(f"{name}: {value}", highlight=False)
 

@@ -15,7 +15,6 @@ from chromadb.config import Settings as ChromaSettings
 from bot.encoder import Floats
 from bot.retrieval.card import UNCOVERED, Card
 
-
 # Wide enough that the approximate search misses nothing that matters: 99.9% of the 160 nearest of 19,000, where Chroma's own settings found 97.6%.
 HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.conversation import Category
 
 CATEGORIES: tuple[Category, ...] = tuple(Category)
+LATER = "w"  # the authors' codes of examples written after the router had been trained on the others
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Example:
     def last(self) -> str:
         """The turn that is labelled."""
         return self.turns[-1]
+
+    @property
+    def later(self) -> bool:
+        """Whether it was added in a later wave; a brief begins with its author's code."""
+        return self.brief.startswith(LATER)
 
 
 class ExampleError(ValueError):

@@ -1,0 +1,93 @@
+"""What the router is trained on, in which pass, and what is held out. The training itself takes hours and is measured in docs/model-card.md."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.conversation import Category
+from bot.training import router
+from bot.training.examples import Example
+
+
+def write(folder: Path, author: str, blocks: int) -> None:
+    folder.mkdir(exist_ok=True)
+    for category in (Category.RISKS, Category.DOSING):
+        with (folder / f"{category.value}.jsonl").open("a") as file:
+            for block in range(blocks):
+                file.writelines(json.dumps({"turns": [f"{author} {category.value} {block} {i}"], "brief": f"{author}.{block} someone"}) + "\n" for i in range(4))
+
+
+class Passes:
+    """Stands in for the training and notes what each pass was given."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[list[Example], int, Any]] = []
+        self.held: list[Example] = []
+        self.ngrams = 0
+
+    def train(self, examples: Sequence[Example], epochs: int, seed: int, progress: Any, start: Any = None) -> str:
+        self.given.append((list(examples), epochs, start))
+        return f"pass {len(self.given)}"
+
+    def calibrate(self, model: Any, second: Any, held: Sequence[Example], seed: int) -> dict[str, Any]:
+        self.held = list(held)
+        return {}
+
+    def train_ngrams(self, pairs: Sequence[Any], *rest: Any) -> None:
+        self.ngrams = len(pairs)
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
+    noted = Passes()
+    monkeypatch.setattr(router, "train", noted.train)
+    monkeypatch.setattr(router, "calibrate", noted.calibrate)
+    monkeypatch.setattr(router, "save_weights", lambda *_: None)
+    monkeypatch.setattr(router, "load", lambda _folder: "committed")
+    monkeypatch.setattr(router.ngrams, "train", noted.train_ngrams)
+    monkeypatch.setattr(router, "NgramClassifier", lambda _path: None)
+    return noted
+
+
+def test_later_examples_come_twice_in_a_last_pass_over_everything(passes: Passes, tmp_path: Path) -> None:
+    write(tmp_path / "intents", "a1", 40)
+    write(tmp_path / "intents", "w1", 40)
+    router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path)
+    (first, epochs, start), (last, once, after) = passes.given
+    assert (epochs, start, once, after) == (3, None, 1, "pass 1")
+    assert not any(e.later for e in first)
+    counts = Counter(last)
+    assert {n for e, n in counts.items() if e.later} == {2}
+    assert {n for e, n in counts.items() if not e.later} == {1}
+    assert passes.ngrams == len(counts)
+
+
+def test_held_out_examples_are_in_no_pass(passes: Passes, tmp_path: Path) -> None:
+    write(tmp_path / "intents", "a1", 40)
+    write(tmp_path / "intents", "w1", 40)
+    router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path)
+    assert {e.later for e in passes.held} == {True, False}
+    assert not set(passes.held) & {e for given, _, _ in passes.given for e in given}
+
+
+def test_a_later_wave_leaves_what_was_held_out_before(passes: Passes, tmp_path: Path) -> None:
+    """Otherwise weights that saw an example would be measured on it."""
+    write(tmp_path / "intents", "a1", 40)
+    router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path)
+    before = set(passes.held)
+    write(tmp_path / "intents", "w1", 40)
+    router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path, further=True)
+    assert {e for e in passes.held if not e.later} == before
+
+
+def test_going_further_starts_from_the_committed_weights(passes: Passes, tmp_path: Path) -> None:
+    write(tmp_path / "intents", "a1", 10)
+    write(tmp_path / "intents", "w1", 10)
+    router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path, further=True)
+    assert [start for _, _, start in passes.given] == ["committed"]
