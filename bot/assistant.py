@@ -27,6 +27,10 @@ log = logging.getLogger("lantern")
 
 # Below this Lantern says that it does not know (evals/calibrate.py sets the score so that one half is the limit).
 CONFIDENT = 0.5
+# Below this an answer opens by naming the question that it answers, because the visitor's may be another one.
+SURE = 0.62
+# A second card whose score is this close may be the one meant, so its main message is given too.
+CLOSE = 0.06
 
 # A language model also gets the first passages of cards that are about as close to the question as the one that answers it.
 NEAR_MODEL = 0.06
@@ -245,7 +249,7 @@ class Assistant:
             return self._abstain(conversation, verdict, hits, confidence)
         if (expired := self._withheld(resolved, verdict, hits)) is not None:
             return expired
-        return self._compose(verdict, resolved, hits)
+        return self._compose(conversation, verdict, resolved, hits, confidence)
 
     def _parts(self, resolved: Resolved, verdict: Verdict, hits: Sequence[Hit]) -> list[Hit]:
         """The card for each part of a two-part question."""
@@ -276,21 +280,24 @@ class Assistant:
         chosen = [(p.card, range(min(6, len(p.card.passages)))) for p in parts] + [(h.card, range(min(2, len(h.card.passages)))) for h in near]
         return prompting.Task(question, prompting.number(chosen), earlier, mode)
 
-    def _compose(self, verdict: Verdict, resolved: Resolved, hits: Sequence[Hit]) -> Reply | Composed:
+    def _compose(self, conversation: Conversation, verdict: Verdict, resolved: Resolved, hits: Sequence[Hit], confidence: float) -> Reply | Composed:
         hits = self._searched_again(resolved, verdict, hits)
         parts = self._parts(resolved, verdict, hits)
-        draft = extractive.compose(parts, hits, self._titles, resolved.mode)
+        unsure = confidence < SURE and len(parts) == 1
+        lead = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if unsure else ""
+        also = hits[1] if len(hits) > 1 and len(parts) == 1 and resolved.mode == "normal" and hits[0].score - hits[1].score < CLOSE else None
+        draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also)
         released = self.gate.release(draft)
         if not released.draft.statements:
             return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("not_covered"), why=f"gate: {released.dropped[:1]}")
         text, citations = render(released.draft, self.knowledge.cards, self.knowledge.sources)
         category = Category(parts[0].card.topic)
         reply = Reply(
-            action=Action.ANSWER, category=category, text=text, citations=citations, cards=tuple(p.card.id for p in parts),
+            action=Action.ANSWER, category=category, text=text, citations=citations, cards=tuple(p.card.id for p in (*parts, *([also] if also else []))),
             related=released.draft.related, writer="extractive", why=f"{verdict.why}; card {parts[0].card.id} {parts[0].similarity:.2f}",
         )
         closing = tuple(b for b in released.draft.blocks if b.lead.startswith("**"))
-        return Composed(reply, self._task(verdict.text, verdict.usable if resolved.carried else (), parts, hits, resolved.mode), closing=closing)
+        return Composed(reply, self._task(verdict.text, verdict.usable if resolved.carried else (), parts, hits, resolved.mode), lead, closing=closing)
 
     def _defer(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit]) -> Reply | Composed:
         turn = self._turn(conversation)

@@ -173,7 +173,8 @@ class Checker:
             return True
         names = [n for n in ("sticky", "minor", "minor_treatment") if n in self.replies.names]
         fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}
-        return text in fixed
+        nearest = {self.replies.text("nearest", i, title=c.title) for i in range(len(self.replies.wordings("nearest"))) for c in cards}
+        return text in fixed | nearest
 
     def _style(self, outcome: Mapping[str, Any]) -> dict[str, Mark]:
         prose = " ".join(_MARKS.sub("", outcome["text"]).replace("*", "").split())

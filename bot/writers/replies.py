@@ -47,10 +47,10 @@ class Replies:
         """Every wording of a reply, placeholders unfilled."""
         return self._texts[name]
 
-    def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "") -> str:
+    def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "", title: str = "") -> str:
         """One wording, rotating with `turn` so that consecutive turns differ (R-19)."""
         wordings = self._texts[name]
-        return self._fill(wordings[turn % len(wordings)], country, purpose, url)
+        return self._fill(wordings[turn % len(wordings)], country, purpose, url).replace("{title}", title)
 
     def translated(self, language: str, name: str, country: str | None = None, purpose: Purpose = "crisis") -> str | None:
         """A reply in another language, or None when there is none."""

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import pytest
 import textstat
 
-from bot.conversation import Action, Draft
+from bot.assistant import CONFIDENT, SURE
+from bot.conversation import Action, Conversation, Draft
+from bot.load import load_assistant
 from bot.retrieval.card import Card, Sentence, parse_card
 from bot.writers import extractive
 from bot.writers.extractive import MORE_WORDS, WORDS, choose, compose, question_parts, related_questions
 
-from ..conftest import Ask
+from ..conftest import Ask, Small
 from ..retrieval.test_retriever import STARRED
 
 
@@ -195,3 +197,24 @@ def test_the_writer_never_invents_a_sentence(cards: dict[str, Card]) -> None:
 def test_the_word_that_joins_two_questions_is_not_part_of_the_second() -> None:
     parts = question_parts("What are the side effects? And what does it cost?")
     assert parts == ["What are the side effects?", "what does it cost?"]
+
+
+@pytest.mark.parametrize(("sure", "opens"), [(SURE - 0.01, True), (SURE, False)])
+def test_an_answer_that_may_be_to_another_question_says_which_it_answers(small_built: Small, sure: float, opens: bool) -> None:
+    """R-35: between a sure answer and "I don't know" the visitor can tell what was answered."""
+    assistant = load_assistant(small_built.settings)
+    assistant._confidence = lambda _verdict, _hits: sure
+    reply = assistant.reply(Conversation.of("Can ketamine harm the bladder?"))
+    assert reply.action is Action.ANSWER
+    named = [assistant.replies.text("nearest", i, title="Can ketamine harm the bladder?") for i in range(len(assistant.replies.wordings("nearest")))]
+    assert any(reply.text.startswith(n) for n in named) is opens
+    assert "can inflame the bladder" in reply.text
+
+
+def test_several_parts_are_not_hedged_as_one(small_built: Small) -> None:
+    assistant = load_assistant(small_built.settings)
+    assistant._confidence = lambda _verdict, _hits: CONFIDENT
+    reply = assistant.reply(Conversation.of("Can ketamine harm the bladder? And does ketamine affect memory?"))
+    assert set(reply.cards) == {"risks-bladder", "risks-memory"}
+    assert "nearest" not in reply.text
+    assert "comes close" not in reply.text
