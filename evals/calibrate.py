@@ -1,7 +1,7 @@
 """Fit bot/retrieval/confidence.json: how sure Lantern may be that a card covers the question, and how sure is enough.
 
 It uses no eval row: prompts/calibration.jsonl holds questions that a card covers and neighbors that none does. Most were written only for
-this; the last 757 are messages of the router's training, labelled by reading the cards, because there the router is surest where
+this; 757 are messages of the router's training, labelled by reading the cards, because there the router is surest where
 it should not be. Two thirds fit, the rest measures. Run: python -m evals.calibrate [--write]
 """
 
@@ -17,18 +17,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from bot.assistant import CONFIDENT, Assistant
 from bot.conversation import Action, Conversation
 from bot.load import load_assistant
-from bot.retrieval.confidence import PATH, Confidence, features
+from bot.retrieval.confidence import PATH, Confidence, expanded, features
 from bot.retrieval.followup import resolve
 from bot.settings import Settings
 
 SEED = 11
 HELD_OUT = 0.33
 # A covered question that gets "I don't know" and an uncovered one that gets an answer are both failures; of the first, at most this share.
-LOST = 0.025
+LOST = 0.03
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,12 @@ def gather(assistant: Assistant, path: Path) -> list[Sample]:
 
 def fit(samples: Sequence[Sample]) -> tuple[float, ...]:
     """Weights, and the intercept at which LOST of the covered questions fall under one half."""
-    x: npt.NDArray[np.float64] = np.array([s.features for s in samples])
+    x: npt.NDArray[np.float64] = np.array([expanded(s.features) for s in samples])
     covered = np.array([s.covered for s in samples])
-    model = LogisticRegression(C=10.0, max_iter=1000, class_weight="balanced").fit(x, covered)
-    intercept = -float(np.quantile(x[covered] @ model.coef_[0], LOST))
-    return (*map(float, model.coef_[0]), intercept)
+    scale = StandardScaler().fit(x).scale_
+    weights = LogisticRegression(C=0.1, max_iter=3000, class_weight="balanced").fit(x / scale, covered).coef_[0] / scale
+    intercept = -float(np.quantile(x[covered] @ weights, LOST))
+    return (*map(float, weights), intercept)
 
 
 def measure(confidence: Confidence, samples: Sequence[Sample]) -> dict[str, float]:
@@ -83,7 +85,7 @@ def main(write: bool) -> None:
     made = Confidence(weights)
     for name, c in (("as it is", Confidence.load()), ("fitted", made)):
         if len(c.weights) == len(weights):
-            print(name, [round(v, 3) for v in c.weights], measure(c, held))
+            print(name, measure(c, held))
     if write:
         PATH.write_text(json.dumps({"weights": [round(v, 4) for v in weights], "held_out": measure(made, held)}) + "\n")
         print(f"Wrote {PATH.name}.")

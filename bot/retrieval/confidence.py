@@ -32,16 +32,21 @@ def features(hits: Sequence[Hit], uncovered: float, topics: Mapping[str, float])
     )
 
 
+def expanded(row: Sequence[float]) -> tuple[float, ...]:
+    """The features, their squares and their products: how much one counts hangs on the others (a close passage of a card of another topic says little)."""
+    return (*row, *(a * b for i, a in enumerate(row) for b in row[i:]))
+
+
 def _odds(p: float) -> float:
     return math.log((p + 0.01) / (1.01 - p)) / 4
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """Logistic regression over `features` (fitted by evals/calibrate.py).
+    """Logistic regression over `expanded` features (fitted by evals/calibrate.py).
 
     Attributes:
-        weights: one for each feature, then the intercept, which is set so that from one half a question is answered.
+        weights: one for each of them, then the intercept, which is set so that from one half a question is answered.
     """
 
     weights: tuple[float, ...]
@@ -53,7 +58,7 @@ class Confidence:
 
     def score(self, row: Sequence[float]) -> float:
         """What the weights make of a row of features, 0 to 1."""
-        z = sum(w * x for w, x in zip(self.weights, (*row, 1.0), strict=True))
+        z = sum(w * x for w, x in zip(self.weights, (*expanded(row), 1.0), strict=True))
         return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, z))))
 
     def __call__(self, hits: Sequence[Hit], uncovered: float, topics: Mapping[str, float]) -> float:

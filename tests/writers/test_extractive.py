@@ -15,6 +15,7 @@ from bot.load import load_assistant
 from bot.retrieval.card import Card, Sentence, parse_card
 from bot.writers import extractive
 from bot.writers.extractive import MORE_WORDS, WORDS, choose, compose, question_parts, related_questions
+from bot.writers.replies import Replies
 
 from ..conftest import Ask, Small
 from ..retrieval.test_retriever import STARRED
@@ -156,21 +157,22 @@ def sentences(card: Card) -> list[Sentence]:
     return list(card.sentences())
 
 
-def test_every_factual_sentence_of_an_answer_is_cited(ask: Ask, cards: dict[str, Card]) -> None:
+def test_every_factual_sentence_of_an_answer_is_cited(ask: Ask, cards: dict[str, Card], replies: Replies) -> None:
     """R-34: each statement ends with the number of its source; leads are fixed texts."""
     for row in STARRED[:20]:
         reply = ask(row["question"])
         if reply.action is not Action.ANSWER:
             continue
         assert reply.citations, row["question"]
-        body = [p for p in reply.text.split("\n\n") if not p.startswith("**Worth asking")]
+        named = {replies.text("nearest", i, title=cards[reply.cards[0]].title) for i in range(len(replies.wordings("nearest")))}
+        body = [p for p in reply.text.split("\n\n") if not p.startswith("**Worth asking") and p not in named]
         for paragraph in body:
             assert re.search(r"\[\d+\]$", paragraph.strip()), paragraph
         used = {int(n) for n in re.findall(r"\[(\d+)\]", reply.text)}
         assert used == {c.n for c in reply.citations}
         known = {s.text for i in reply.cards for s in sentences(cards[i])}
         for piece in re.split(r"(?:\[\d+\])+", " ".join(body)):
-            text = piece.replace("**How sure is this?**", "").strip()
+            text = re.sub(r"\*\*How sure is this\?\*\*|\*\*You may also be asking: [^*]+\*\*", "", piece).strip()
             assert not text or text in known, text
 
 
@@ -218,3 +220,11 @@ def test_several_parts_are_not_hedged_as_one(small_built: Small) -> None:
     assert set(reply.cards) == {"risks-bladder", "risks-memory"}
     assert "nearest" not in reply.text
     assert "comes close" not in reply.text
+
+
+def test_a_second_card_follows_under_its_title() -> None:
+    first, second = Hit(card("a", "One two three.")), Hit(card("b", "Four five six.", "Seven eight."))
+    draft = compose([first], [first, second], {"a": "A", "b": "B"}, also=second)
+    assert [b.lead for b in draft.blocks[:2]] == ["", "**You may also be asking: A title for b?**"]
+    assert [s.text for s in draft.blocks[1].statements] == ["Four five six."]
+    assert "B" not in draft.related

@@ -194,8 +194,8 @@ def test_fixed_replies_read_easily(replies: Replies) -> None:
 
 def test_placeholders_are_known_and_all_filled(replies: Replies) -> None:
     for name, i, text in each(replies, replies.names):
-        assert set(re.findall(r"\{(\w+)\}", text)) <= {"lines", "line", "emergency", "url"}, (name, i)
-        assert "{" not in replies.text(name, i, "GB", url="https://www.who.int/"), (name, i)
+        assert set(re.findall(r"\{(\w+)\}", text)) <= {"lines", "line", "emergency", "url", "title"}, (name, i)
+        assert "{" not in replies.text(name, i, "GB", url="https://www.who.int/", title="What is anxiety?"), (name, i)
 
 
 LANGUAGES = ("es", "fr", "de", "pt", "it", "pl", "ru", "zh", "hi", "ar")
