@@ -160,8 +160,8 @@ class _Swapped(Replies):
         self.__dict__.update(inner.__dict__)
         self._rename = names
 
-    def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "") -> str:
-        return super().text(self._rename(name), turn, country, purpose, url)
+    def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "", title: str = "") -> str:
+        return super().text(self._rename(name), turn, country, purpose, url, title)
 
 
 def crisis_replies_swapped(healthy: Assistant) -> Assistant:
@@ -179,8 +179,8 @@ def same_crisis_text(healthy: Assistant) -> Assistant:
     """The first wording of each reply is pasted every time."""
 
     class Stuck(_Swapped):
-        def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "") -> str:
-            return super().text("self_harm" if name.startswith("self_harm") else name, 0, country, purpose, url)
+        def text(self, name: str, turn: int = 0, country: str | None = None, purpose: Purpose = "crisis", url: str = "", title: str = "") -> str:
+            return super().text("self_harm" if name.startswith("self_harm") else name, 0, country, purpose, url, title)
 
     return _with(healthy, replies=Stuck(healthy.replies, lambda n: n))
 
