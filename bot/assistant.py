@@ -27,8 +27,8 @@ log = logging.getLogger("lantern")
 
 # Below this Lantern says that it does not know (evals/calibrate.py sets the score so that one half is the limit).
 CONFIDENT = 0.5
-# Below this an answer opens by naming the question it answers: on 1,011 answered questions of other authors, 185 fell under it, 45% of them with the right card (above: 87%).
-SURE = 0.85
+# Below this an answer opens by naming the question it answers: of 1,036 answers to questions of other authors 170 fell under it, 40% of them from the right card (above it 86%).
+SURE = 0.9
 # A second card whose score is this close may be the one meant, so its main message is given too.
 CLOSE = 0.06
 

@@ -12,6 +12,7 @@ import base64
 import binascii
 import codecs
 import html
+import itertools
 import math
 import re
 import unicodedata
@@ -79,11 +80,13 @@ class Views:
         canonical: the text to route and to answer; case kept, one line.
         others: further readings to screen (text decoded from a part, the text before repairs).
         tampered: whether anything more than white space and case was undone.
+        garbled: the letters that a cipher was undone from: for the rules alone, a router makes a crisis of them.
     """
 
     canonical: str
     others: tuple[str, ...] = ()
     tampered: bool = False
+    garbled: str = ""
 
 
 @lru_cache(maxsize=1)
@@ -321,6 +324,18 @@ def _decodings(text: str) -> list[tuple[str, str]]:
     return found
 
 
+@lru_cache(maxsize=1)
+def _bigrams() -> frozenset[tuple[str, ...]]:
+    """The 800 commonest pairs of words of prompts/intents that hardly ever stand the other way round."""
+    return frozenset(tuple(line.split()) for line in (Path(__file__).parent / "bigrams.txt").read_text(encoding="utf-8").splitlines())
+
+
+def _natural(text: str) -> int:
+    """How many pairs of words stand in their usual order: tells a text from its reverse."""
+    words = re.findall(r"[a-z']+", text.lower())
+    return sum(pair in _bigrams() for pair in itertools.pairwise(words))
+
+
 def _ciphers(text: str) -> str | None:
     """Rot13, reversed or pig-latin words put right, when that makes a mostly unknown text known."""
     words = re.findall(r"[A-Za-z]{2,}", text)
@@ -330,7 +345,8 @@ def _ciphers(text: str) -> str | None:
         return None
     backwards = text[::-1]
     if _known_share(backwards) > max(0.75, _known_share(text) + 0.3):
-        return backwards
+        by_word = " ".join(reversed(backwards.split()))  # each word was reversed, not the whole
+        return max(backwards, by_word, key=_natural)
     def reverse(word: str) -> str | None:
         return word[::-1].lower()
 
@@ -358,6 +374,7 @@ def normalize(message: str) -> Views:
     if "&" in text:
         text = html.unescape(text)
     others: list[str] = []
+    garbled = ""
     decoded = _decodings(text[:_DECODE_CHARS])
     for blob, plain in decoded:
         inner = _repair(fold(plain))
@@ -368,14 +385,12 @@ def normalize(message: str) -> Views:
         others.append(_tidy(re.sub(r"[<>*_`~]+", " ", text)))
     repaired = _repair(stripped)
     if (plain_text := _ciphers(repaired[:_DECODE_CHARS])) is not None:
-        others.append(_tidy(repaired))
-        if plain_text == repaired[:_DECODE_CHARS][::-1]:
-            others.append(" ".join(reversed(plain_text.split())))  # each word was reversed, not the whole
+        garbled = _tidy(repaired)
         repaired = plain_text
     canonical = _tidy(repaired)
     basic = _tidy(original)
     tampered = re.sub(r"\W+", "", canonical.lower()) != re.sub(r"\W+", "", unicodedata.normalize("NFKC", basic).lower())
-    return Views(canonical, tuple(dict.fromkeys(o for o in others if o and o != canonical))[:6], tampered)
+    return Views(canonical, tuple(dict.fromkeys(o for o in others if o and o != canonical))[:6], tampered, garbled)
 
 
 def _tidy(text: str) -> str:

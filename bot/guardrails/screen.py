@@ -162,7 +162,7 @@ class Screen:
         parts = split_parts(views.canonical) if at is None or at.reads_parts(_of(whole, Action.CRISIS), _of(whole, Action.REFUSE)) else []
         of_parts = self._scores([(part, "") for part in parts])
         fired = list(self._rules(views.canonical))
-        for other in views.others:
+        for other in (*views.others, views.garbled):
             fired += [r for r in self._rules(other) if r not in fired]
         if before := " ".join(earlier[-3:]):
             told = self._across(before)

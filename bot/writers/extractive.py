@@ -88,7 +88,7 @@ def compose(
     else:
         budget = MORE_WORDS if mode == "more" else WORDS if not lead else WORDS - 25
         if also:
-            budget -= len(also.card.passages[0].text.split())
+            budget -= len(ALSO.format(title=also.card.title).split()) + len(also.card.passages[0].text.split())
         for i, part in enumerate(parts):
             share = budget if len(parts) == 1 else budget // len(parts) + 10
             for position in choose(part, share):
@@ -99,7 +99,7 @@ def compose(
         blocks.append(passage_block(also.card, also.card.passages[0]).model_copy(update={"lead": ALSO.format(title=also.card.title)}))
     if not brief:
         if main.sure and mode != "simpler":
-            sure = main.sure if mode == "more" else main.sure[:2]
+            sure = main.sure if mode == "more" else main.sure[: 1 if also else 2]
             blocks.append(Block(lead="**How sure is this?**", statements=_statements(main, sure, " ".join(s.text for s in main.sure))))
         if main.ask:
             blocks.append(Block(lead=f"**Worth asking your clinician:** {main.ask[0]}"))

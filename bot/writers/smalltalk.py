@@ -8,6 +8,8 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(rf"\b(?:{words})\b", re.I))
     for name, words in (
         ("report", "report|complain|complaint|feedback|(?:wrong|bad|harmful|incorrect) answer|incorrect"),
+        ("identity", r"who(?:'?s| is) (?:typing|behind|writing|answering|replying)|(?:is|are) (?:it|this|there|you|u) (?:just |only |really )?(?:a |an |some)?(?:computer|automatic|machine|live chat|body|guy)|"
+                     r"live chat|actual (?:guy|woman|man|human|person)|real (?:clinician|doctor|nurse|person|human)|medical licen[cs]e|(?:you|u) (?:a )?doc\b|feelings|a program"),
         ("privacy", r"privat\w*|privacy|confidential\w*|anonym\w*|stor(?:e|ed|ing)|saved?|record\w*|log(?:ged|s)?|data|who (?:can )?(?:sees?|reads?)|hipaa|delet\w*|track\w*|remember\w*"),
         ("whynot", r"why\b.*\b(?:won'?t|not|can'?t|refus\w*|don'?t)\b.*\b(?:dos\w*|amounts?|tell|answer)"),
         ("identity", r"human|person|robot|bot|ai|real|doctor|nurse|therapist|clinician|psychiatrist|qualified|who (?:are|r|made|built|runs|wrote)|what are you|chat ?gpt|gpt|"
@@ -19,7 +21,9 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 
+_ASKS = re.compile(r"\?|^\W*(?:who|what|where|how|why|is|are|r|do|does|can|could)\b", re.I)
+
 
 def kind(text: str) -> str:
-    """The name of a reply in prompts/replies; "ack" when nothing more special fits."""
-    return next((name for name, pattern in _KINDS if pattern.search(text)), "ack")
+    """The name of a reply in prompts/replies. A question that nothing more special fits is about Lantern itself; anything else is acknowledged."""
+    return next((name for name, pattern in _KINDS if pattern.search(text)), "identity" if _ASKS.search(text) else "ack")
