@@ -191,7 +191,7 @@ class Assistant:
         purpose: Purpose = "poison" if chosen is Category.MEDICAL_EMERGENCY else "crisis"
         text = self.replies.text(name, self._turn(conversation), conversation.country, purpose)
         if verdict.minor and chosen in (Category.SELF_HARM, Category.DISTRESS):
-            text += "\n\nIf you are under 18, please also tell a trusted adult today: a parent, a school nurse or a counselor."
+            text += "\n\nIf you are under 18, tell a trusted adult today."
         return Reply(action=ACTION_OF[chosen], category=chosen, text=text, related=self._offers(chosen), why=verdict.why)
 
     def _offers(self, category: Category) -> tuple[str, ...]:

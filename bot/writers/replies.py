@@ -8,6 +8,8 @@ import yaml
 
 from bot.helplines import Helplines, Purpose
 
+ANYWHERE = "112 (911, 999)"
+
 
 class Replies:
     """Fixed replies by name.
@@ -55,6 +57,8 @@ class Replies:
     def translated(self, language: str, name: str, country: str | None = None, purpose: Purpose = "crisis") -> str | None:
         """A reply in another language, or None when there is none."""
         text = self._languages.get(language, {}).get(name)
+        if text and (country or "").upper() not in self.helplines.countries:
+            text = text.replace("{emergency}", ANYWHERE)  # the phrase for an unknown country is English
         return self._fill(text.strip(), country, purpose, "") if text else None
 
     @property

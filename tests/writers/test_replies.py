@@ -238,3 +238,12 @@ def test_offers_name_real_cards(replies: Replies, cards: dict[str, Card]) -> Non
 def test_an_empty_folder_says_so(tmp_path: Path, helplines: Helplines) -> None:
     with pytest.raises(FileNotFoundError, match="LANTERN_PROMPTS_DIR"):
         Replies(tmp_path, helplines)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("country", [None, "XX"])
+def test_a_translated_emergency_reply_holds_no_english_when_the_country_is_unknown(replies: Replies, language: str, country: str | None) -> None:
+    text = replies.translated(language, "emergency", country, "poison")
+    assert text is not None
+    assert "112" in text
+    assert "emergency number" not in text
