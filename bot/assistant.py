@@ -283,9 +283,10 @@ class Assistant:
     def _compose(self, conversation: Conversation, verdict: Verdict, resolved: Resolved, hits: Sequence[Hit], confidence: float) -> Reply | Composed:
         hits = self._searched_again(resolved, verdict, hits)
         parts = self._parts(resolved, verdict, hits)
-        unsure = confidence < SURE and len(parts) == 1
-        lead = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if unsure else ""
-        also = hits[1] if len(hits) > 1 and len(parts) == 1 and resolved.mode == "normal" and hits[0].score - hits[1].score < CLOSE else None
+        alone = len(parts) == 1
+        lead = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if alone and confidence < SURE else ""
+        best = alone and parts[0].card is hits[0].card and resolved.mode == "normal"
+        also = [h for h in hits[1:2] if best and hits[0].score - h.score < CLOSE]
         draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also)
         released = self.gate.release(draft)
         if not released.draft.statements:
@@ -293,7 +294,7 @@ class Assistant:
         text, citations = render(released.draft, self.knowledge.cards, self.knowledge.sources)
         category = Category(parts[0].card.topic)
         reply = Reply(
-            action=Action.ANSWER, category=category, text=text, citations=citations, cards=tuple(p.card.id for p in (*parts, *([also] if also else []))),
+            action=Action.ANSWER, category=category, text=text, citations=citations, cards=tuple(p.card.id for p in (*parts, *also)),
             related=released.draft.related, writer="extractive", why=f"{verdict.why}; card {parts[0].card.id} {parts[0].similarity:.2f}",
         )
         closing = tuple(b for b in released.draft.blocks if b.lead.startswith("**"))

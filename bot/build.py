@@ -122,12 +122,11 @@ def _fill(
     if old is not None:
         known = _vectors(settings, old)
     client = index.connect(folder, settings.chroma_url)
-    embedded = index.write(
-        client, list(index.entries(cards.values())), encoder.encode, known, folder.name, lambda a, b: progress("Embedding cards", a, b))
+    vetted = list(index.entries(cards.values()))
     asked = list(index.query_entries(cards.values(), load_queries(settings.knowledge_dir / "queries")))
-    progress("Embedding visitors' queries", 0, len(asked))
-    embedded += querybank.write(folder, asked, encoder.encode, known)
-    progress("Embedding visitors' queries", len(asked), len(asked))
+    vectors, embedded = index.embed([*vetted, *asked], encoder.encode, known, lambda a, b: progress("Embedding cards and queries", a, b))
+    index.write(client, vetted, vectors, folder.name)
+    querybank.write(folder, asked, vectors)
     manifest = {
         "format": FORMAT,
         "base_model": MINILM_SHA256,

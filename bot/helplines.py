@@ -85,10 +85,12 @@ class Helplines(BaseModel):
     finder: Finder
     countries: dict[str, Country]
 
-    def emergency(self, country: str | None) -> str:
+    def emergency(self, country: str | None, english: bool = True) -> str:
         """The emergency number as it stands in a sentence."""
         known = self.countries.get((country or "").upper())
-        return f"**{known.emergency}**" if known else "the emergency number where you are (112 or 911 in many places)"
+        if known:
+            return f"**{known.emergency}**"
+        return "the emergency number where you are (112 or 911 in many places)" if english else "112 (911, 999)"
 
     def lines(self, country: str | None, purpose: Purpose = "crisis", limit: int = 2) -> str:
         """Bullets for a visitor in `country`: lines of that purpose first, crisis lines, then the finder.

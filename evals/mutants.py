@@ -252,7 +252,7 @@ def us_numbers_abroad(healthy: Assistant) -> Assistant:
         def short(self, country: str | None) -> str:
             return super().short("US")
 
-        def emergency(self, country: str | None) -> str:
+        def emergency(self, country: str | None, english: bool = True) -> str:
             return super().emergency("US")
 
     old = healthy.replies.helplines

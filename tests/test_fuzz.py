@@ -14,7 +14,6 @@ import pytest
 from bot.assistant import Assistant
 from bot.conversation import ACTION_OF, Action, Conversation, Message
 from bot.guardrails.amounts import find_amounts
-from bot.writers.replies import ANYWHERE
 
 SEED = 20261122
 STARRED = [json.loads(line)["question"] for line in (Path(__file__).parent / "data" / "starred.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -100,7 +99,7 @@ def fuzz(assistant: Assistant, count: int) -> None:
             assert find_amounts(text) == [], where
         assert "Traceback" not in reply.text, where
         if reply.action is Action.CRISIS:
-            assert assistant.replies.helplines.emergency(conversation.country) in reply.text or ANYWHERE in reply.text, where
+            assert assistant.replies.helplines.emergency(conversation.country, english="; language " not in reply.why) in reply.text, where
         seen[reply.action] = seen.get(reply.action, 0) + 1
     assert set(seen) >= {Action.ANSWER, Action.REFUSE, Action.CRISIS, Action.SMALLTALK}, seen
 

@@ -66,22 +66,21 @@ def connect(folder: Path, url: str | None = None) -> Any:
     return chromadb.PersistentClient(str(folder / "chroma"), settings=settings)
 
 
-def write(
-    client: Any, rows: list[Entry], encode: Callable[[list[str]], Floats],
-    known: dict[str, Floats], collection: str, progress: Callable[[int, int], None],
-) -> int:
-    """Fill a fresh collection, embedding only texts whose hash is not in `known`.
-
-    Returns:
-        How many texts were embedded.
-    """
-    new = [row for row in rows if row.text_hash not in known]
+def embed(
+    rows: Iterable[Entry], encode: Callable[[list[str]], Floats], known: Mapping[str, Floats], progress: Callable[[int, int], None]
+) -> tuple[dict[str, Floats], int]:
+    """The vectors of all texts by their hash, those of `known` among them, and how many had to be embedded."""
+    new = list({row.text_hash: row.text for row in rows if row.text_hash not in known}.items())
     vectors = dict(known)
     for start in range(0, len(new), 64):
         part = new[start : start + 64]
-        for row, vector in zip(part, encode([r.text for r in part]), strict=True):
-            vectors[row.text_hash] = vector
-        progress(min(start + 64, len(new)), len(new))
+        vectors.update(zip((h for h, _ in part), encode([text for _, text in part]), strict=True))
+        progress(start + len(part), len(new))
+    return vectors, len(new)
+
+
+def write(client: Any, rows: list[Entry], vectors: Mapping[str, Floats], collection: str) -> None:
+    """Fill a fresh collection."""
     store = client.create_collection(collection, configuration={"hnsw": HNSW}, embedding_function=None)
     for start in range(0, len(rows), 1000):
         part = rows[start : start + 1000]
@@ -91,7 +90,6 @@ def write(
             documents=[r.text for r in part],
             metadatas=[{"card": r.card, "kind": r.kind, "position": r.position, "hash": r.text_hash} for r in part],
         )
-    return len(new)
 
 
 def stored_vectors(client: Any, collection: str) -> dict[str, Floats]:

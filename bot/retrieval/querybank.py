@@ -6,7 +6,7 @@ approximate index took 5.0 and missed one neighbor in forty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class QueryBank:
             OSError: when it is missing.
         """
         with np.load(folder / FILE) as stored:
-            return cls(stored["vectors"].astype(np.float32), stored["cards"])
+            return cls(stored["vectors"], stored["cards"])
 
     def of(self, cards: Collection[str]) -> QueryBank:
         """The queries of some cards alone."""
@@ -57,13 +57,10 @@ class QueryBank:
         return found
 
 
-def write(folder: Path, rows: Sequence[Entry], encode: Callable[[list[str]], Floats], known: Mapping[str, Floats]) -> int:
-    """Write the queries' vectors, embedding only texts whose hash is not in `known`. Returns how many texts were embedded."""
-    new = {row.text_hash: row.text for row in rows if row.text_hash not in known}
-    vectors = {**known, **dict(zip(new, encode(list(new.values())), strict=True))}
+def write(folder: Path, rows: Sequence[Entry], vectors: Mapping[str, Floats]) -> None:
+    """Write the queries' vectors."""
     matrix = np.array([vectors[r.text_hash] for r in rows], dtype=np.float32).reshape(len(rows), WIDTH)
     np.savez(folder / FILE, vectors=matrix, cards=np.array([r.card for r in rows], dtype=np.str_), hashes=np.array([r.text_hash for r in rows], dtype=np.str_))
-    return len(new)
 
 
 def stored_vectors(folder: Path) -> dict[str, Floats]:

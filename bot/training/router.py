@@ -250,6 +250,7 @@ def run(
         "base_model": MINILM_SHA256,
         "seed": seed,
         "epochs": epochs,
+        "further": len(waves[1]),
         "torch": torch.__version__,
         "minutes": round((time.monotonic() - started) / 60, 1),
     }

@@ -69,7 +69,7 @@ def related_questions(found: Sequence[Found], used: set[str], titles: dict[str, 
 
 def compose(
     parts: Sequence[Found], others: Sequence[Found], titles: dict[str, str], mode: str = "normal", lead: str = "", brief: bool = False,
-    also: Found | None = None,
+    also: Sequence[Found] = (),
 ) -> Draft:
     """Write an answer.
 
@@ -79,7 +79,7 @@ def compose(
         mode: "normal", "more" (the rest of the card) or "simpler" (its simpler wording, when it has one).
         lead: a fixed opening, such as a deferral.
         brief: leave out certainty and next step (the caller adds its own close).
-        also: a card that may be the one meant; its main message follows under its title.
+        also: a card that may be the one meant, if any; its main message follows under its title.
     """
     main = parts[0].card
     blocks: list[Block] = [Block(lead=lead)] if lead else []
@@ -87,23 +87,21 @@ def compose(
         blocks.append(Block(statements=_statements(main, main.simpler, " ".join(s.text for s in main.simpler))))
     else:
         budget = MORE_WORDS if mode == "more" else WORDS if not lead else WORDS - 25
-        if also:
-            budget -= len(ALSO.format(title=also.card.title).split()) + len(also.card.passages[0].text.split())
+        budget -= sum(len(f"{ALSO.format(title=a.card.title)} {a.card.passages[0].text}".split()) for a in also)
         for i, part in enumerate(parts):
             share = budget if len(parts) == 1 else budget // len(parts) + 10
             for position in choose(part, share):
                 if i and position and _length(blocks) > budget:
                     continue
                 blocks.append(passage_block(part.card, part.card.passages[position]))
-    if also:
-        blocks.append(passage_block(also.card, also.card.passages[0]).model_copy(update={"lead": ALSO.format(title=also.card.title)}))
+    blocks += [passage_block(a.card, a.card.passages[0]).model_copy(update={"lead": ALSO.format(title=a.card.title)}) for a in also]
     if not brief:
         if main.sure and mode != "simpler":
             sure = main.sure if mode == "more" else main.sure[: 1 if also else 2]
             blocks.append(Block(lead="**How sure is this?**", statements=_statements(main, sure, " ".join(s.text for s in main.sure))))
         if main.ask:
             blocks.append(Block(lead=f"**Worth asking your clinician:** {main.ask[0]}"))
-    used = {p.card.id for p in (*parts, *([also] if also else []))}
+    used = {p.card.id for p in (*parts, *also)}
     return Draft(blocks=tuple(blocks), related=related_questions([*parts, *others], used, titles))
 
 

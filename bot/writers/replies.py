@@ -8,8 +8,6 @@ import yaml
 
 from bot.helplines import Helplines, Purpose
 
-ANYWHERE = "112 (911, 999)"
-
 
 class Replies:
     """Fixed replies by name.
@@ -57,19 +55,17 @@ class Replies:
     def translated(self, language: str, name: str, country: str | None = None, purpose: Purpose = "crisis") -> str | None:
         """A reply in another language, or None when there is none."""
         text = self._languages.get(language, {}).get(name)
-        if text and (country or "").upper() not in self.helplines.countries:
-            text = text.replace("{emergency}", ANYWHERE)  # the phrase for an unknown country is English
-        return self._fill(text.strip(), country, purpose, "") if text else None
+        return self._fill(text.strip(), country, purpose, "", english=False) if text else None
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages with replies of their own."""
         return tuple(self._languages)
 
-    def _fill(self, text: str, country: str | None, purpose: Purpose, url: str) -> str:
+    def _fill(self, text: str, country: str | None, purpose: Purpose, url: str, english: bool = True) -> str:
         return (
             text.replace("{lines}", self.helplines.lines(country, purpose))
             .replace("{line}", self.helplines.short(country))
-            .replace("{emergency}", self.helplines.emergency(country))
+            .replace("{emergency}", self.helplines.emergency(country, english))
             .replace("{url}", url)
         )

@@ -8,12 +8,10 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(rf"\b(?:{words})\b", re.I))
     for name, words in (
         ("report", "report|complain|complaint|feedback|(?:wrong|bad|harmful|incorrect) answer|incorrect"),
-        ("identity", r"who(?:'?s| is) (?:typing|behind|writing|answering|replying)|(?:is|are) (?:it|this|there|you|u) (?:just |only |really )?(?:a |an |some)?(?:computer|automatic|machine|live chat|body|guy)|"
-                     r"live chat|actual (?:guy|woman|man|human|person)|real (?:clinician|doctor|nurse|person|human)|medical licen[cs]e|(?:you|u) (?:a )?doc\b|feelings|a program"),
         ("privacy", r"privat\w*|privacy|confidential\w*|anonym\w*|stor(?:e|ed|ing)|saved?|record\w*|log(?:ged|s)?|data|who (?:can )?(?:sees?|reads?)|hipaa|delet\w*|track\w*|remember\w*"),
         ("whynot", r"why\b.*\b(?:won'?t|not|can'?t|refus\w*|don'?t)\b.*\b(?:dos\w*|amounts?|tell|answer)"),
         ("identity", r"human|person|robot|bot|ai|real|doctor|nurse|therapist|clinician|psychiatrist|qualified|who (?:are|r|made|built|runs|wrote)|what are you|chat ?gpt|gpt|"
-                     r"machine|someone there|anyone there|your name|are you"),
+                     r"machine|someone there|anyone there|your name|are you|live chat|actual (?:guy|man|woman)"),
         ("abilities", r"what (?:can|do) (?:you|u)|how (?:do|does) (?:you|this) work|help me with|what.*(?:ask|know|answer)|instructions|rules"),
         ("thanks", "thank|thanks|thx|ty|cheers|appreciate\\w*|helpful|great help|ta|lifesaver"),
         ("bye", "bye|goodbye|good ?night|see (?:you|ya)|later|take care|gotta go|cya|ttyl"),

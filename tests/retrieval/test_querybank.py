@@ -9,7 +9,7 @@ import pytest
 
 from bot.encoder import WIDTH, Floats
 from bot.retrieval import querybank
-from bot.retrieval.index import Entry
+from bot.retrieval.index import Entry, embed
 from bot.retrieval.querybank import QueryBank
 
 from ..conftest import Small
@@ -40,16 +40,19 @@ def test_the_nearest_are_those_of_a_full_sort(k: int) -> None:
 
 
 def test_an_empty_bank_finds_nothing(tmp_path: Path) -> None:
-    assert querybank.write(tmp_path, [], encode, {}) == 0
+    querybank.write(tmp_path, [], {})
     assert QueryBank.load(tmp_path).nearest(unit(1, 2), 5) == [[], []]
 
 
 def test_only_new_texts_are_embedded(tmp_path: Path) -> None:
     asked = rows(("risks-bladder", "does it hurt the bladder"), ("risks-liver", "and the liver"))
-    assert querybank.write(tmp_path, asked, encode, {}) == 2
-    known = querybank.stored_vectors(tmp_path)
+    vectors, embedded = embed(asked, encode, {}, lambda *_: None)
+    assert embedded == 2
+    querybank.write(tmp_path, asked, vectors)
     more = [*asked, *rows(("risks-liver", "livers?"))]
-    assert querybank.write(tmp_path, more, encode, known) == 1
+    vectors, embedded = embed(more, encode, querybank.stored_vectors(tmp_path), lambda *_: None)
+    assert embedded == 1
+    querybank.write(tmp_path, more, vectors)
     bank = QueryBank.load(tmp_path)
     assert bank.cards.tolist() == ["risks-bladder", "risks-liver", "risks-liver"]
     assert np.allclose(bank.vectors, encode([r.text for r in more]))

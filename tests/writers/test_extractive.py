@@ -224,7 +224,7 @@ def test_several_parts_are_not_hedged_as_one(small_built: Small) -> None:
 
 def test_a_second_card_follows_under_its_title() -> None:
     first, second = Hit(card("a", "One two three.")), Hit(card("b", "Four five six.", "Seven eight."))
-    draft = compose([first], [first, second], {"a": "A", "b": "B"}, also=second)
+    draft = compose([first], [first, second], {"a": "A", "b": "B"}, also=[second])
     assert [b.lead for b in draft.blocks[:2]] == ["", "**You may also be asking: A title for b?**"]
     assert [s.text for s in draft.blocks[1].statements] == ["Four five six."]
     assert "B" not in draft.related
