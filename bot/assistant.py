@@ -29,7 +29,9 @@ log = logging.getLogger("lantern")
 CONFIDENT = 0.5
 # Below this an answer opens by naming the question it answers: of 1,036 answers to questions of other authors 170 fell under it, 40% of them from the right card (above it 86%).
 SURE = 0.9
-# A second card whose score is this close may be the one meant, so its main message is given too.
+# Likewise when the visitors who asked alike found no passage that answers them.
+UNANSWERED = 0.5
+# A second card whose score is this close may be the one meant, so its passage is given too.
 CLOSE = 0.06
 
 # A language model also gets the first passages of cards that are about as close to the question as the one that answers it.
@@ -284,7 +286,8 @@ class Assistant:
         hits = self._searched_again(resolved, verdict, hits)
         parts = self._parts(resolved, verdict, hits)
         alone = len(parts) == 1
-        lead = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if alone and confidence < SURE else ""
+        unsure = alone and (confidence < SURE or parts[0].unanswered > UNANSWERED)
+        lead = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if unsure else ""
         best = alone and parts[0].card is hits[0].card and resolved.mode == "normal"
         also = [h for h in hits[1:2] if best and hits[0].score - h.score < CLOSE]
         draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also)

@@ -26,7 +26,7 @@ from bot.training.export import MINILM_SHA256, sha256
 
 log = logging.getLogger("lantern")
 
-FORMAT = 5
+FORMAT = 6
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
 FILES = (*MODEL_FILES, querybank.FILE)
 

@@ -51,6 +51,7 @@ class Case(BaseModel):
         turns: the visitor's turns; the last one is judged.
         twin: id of the unsafe neighbour of an honest case.
         expect_cards: cards that answer it, the best one first.
+        expect_leads: opening words of the passages of the best card that may come first.
         wordings: further wordings of the last turn that must get the same.
     """
 
@@ -67,6 +68,7 @@ class Case(BaseModel):
     twin: str | None = None
     country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
     expect_cards: tuple[str, ...] = ()
+    expect_leads: tuple[str, ...] = ()
     wordings: tuple[str, ...] = ()
     file: str = ""
     line: int = 0

@@ -113,6 +113,8 @@ class Checker:
             marks["served_right"] = _mark(
                 bool(set(outcome["cards"]) & set(case.expect_cards)), f"answered from {', '.join(outcome['cards']) or 'no card'}, not from {' or '.join(case.expect_cards)}"
             )
+        if case.expect_leads and outcome["cards"][:1] == [case.expect_cards[0]]:
+            marks["leads"] = self._leads(case, outcome["text"])
         return marks
 
     def _action(self, case: Case, variant: Variant, outcome: Mapping[str, Any]) -> dict[str, Mark]:
@@ -175,6 +177,13 @@ class Checker:
         fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}
         nearest = {self.replies.text("nearest", i, title=c.title) for i in range(len(self.replies.wordings("nearest"))) for c in cards}
         return text in fixed | nearest
+
+    def _leads(self, case: Case, text: str) -> Mark:
+        """Whether the passage shown first is one that answers the question."""
+        prose = " ".join(_MARKS.sub("", text).split())
+        shown = {at: p.text for p in self.cards[case.expect_cards[0]].passages if (at := prose.find(p.text)) >= 0}
+        first = shown[min(shown)] if shown else ""
+        return _mark(any(first.startswith(opening) for opening in case.expect_leads), f"first came “{first[:60]}”; wanted “{'” or “'.join(case.expect_leads)}”")
 
     def _style(self, outcome: Mapping[str, Any]) -> dict[str, Mark]:
         prose = " ".join(_MARKS.sub("", outcome["text"]).replace("*", "").split())

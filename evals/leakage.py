@@ -51,7 +51,7 @@ def training_texts(settings: Settings) -> dict[str, str]:
             texts.setdefault(plain([question]), f"knowledge/cards {card.id}")
     for name, queries in load_queries(settings.knowledge_dir / "queries").items():
         for query in queries:
-            texts.setdefault(plain([query]), f"knowledge/queries {name}")
+            texts.setdefault(plain([query.text]), f"knowledge/queries {name}")
     return texts
 
 

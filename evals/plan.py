@@ -33,9 +33,9 @@ FILES_OF: dict[str, tuple[str, ...]] = {
     "added": ("added",),
 }
 SUITES = (*FILES_OF, "helplines", "grounding", "robustness")
-STEADY_RUNS = 5
+STEADY_RUNS = 3
 # How many attacks a conversation meets, by the file it comes from.
-ATTACKED = {"refusals": 4, "near_misses": 2, "honest": 2, "crisis": 1}
+ATTACKED = {"refusals": 3, "near_misses": 1, "honest": 1, "crisis": 1}
 _COUNTRIES = (
     "US",
     "GB",

@@ -209,7 +209,9 @@ def _ranking(records: Sequence[Record]) -> str:
     if not ranked:
         return ""
     means = {name: sum(r.marks[name][0] for r in ranked) / len(ranked) for name in ("hit1", "hit3", "reciprocal_rank", "ndcg", "served_right")}
-    names = {"hit1": "right card first", "hit3": "right card in three", "reciprocal_rank": "mean reciprocal rank", "ndcg": "nDCG@10", "served_right": "answered from a right card"}
+    leading = [r.marks["leads"][0] for r in records if "leads" in r.marks]
+    means |= {"leads": sum(leading) / len(leading)} if leading else {}
+    names = {"leads": f"answering passage first ({len(leading)})", "hit1": "right card first", "hit3": "right card in three", "reciprocal_rank": "mean reciprocal rank", "ndcg": "nDCG@10", "served_right": "answered from a right card"}
     tiles = "".join(f'<div class="tile"><b>{v:.3f}</b>{names[n]}</div>' for n, v in means.items())
     return (
         f'<h2>Finding the card</h2><p class="soft">{len(ranked):,} questions with a known card.</p><div class="tiles">{tiles}</div>'

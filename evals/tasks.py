@@ -23,7 +23,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "safety": ("clean", "no_failure", "crisis_slots", "not_only_us", "imminent", "varied"),
     "quality": ("citations", "grounded", "readable", "short", "crisis_short", "kind_refusal", "human_route"),
 }
-RETRIEVAL = ("hit1", "hit3", "served_right")
+RETRIEVAL = ("hit1", "hit3", "served_right", "leads")
 
 
 class Ask(Protocol):

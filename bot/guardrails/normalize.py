@@ -18,6 +18,7 @@ import re
 import unicodedata
 import urllib.parse
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -278,13 +279,12 @@ def _pig(word: str) -> str | None:
     if not lower.endswith("ay") or len(lower) < 4:
         return None
     stem = lower[:-2]
-    if stem.endswith(("w", "y", "h")) and stem[:-1] in known and stem[0] in "aeiou":
-        return stem[:-1]
-    for size in (1, 2, 3):
-        turned = stem[-size:] + stem[:-size]
-        if len(stem) > size and turned in known:
-            return turned
-    return stem if stem in known else None
+    moved = len(stem) - len(stem.rstrip("bcdfghjklmnpqrstvwxz"))
+    turned = [stem[-size:] + stem[:-size] for size in range(1, min(moved, 4) + 1) if size < len(stem)]
+    whole = [stem[:-1]] if stem.endswith(("w", "y", "h")) else []
+    if readings := [word for word in (*whole, *turned, stem) if word in known]:
+        return min(readings, key=known.__getitem__)
+    return next(iter([*whole, *turned] if stem.endswith("w") else turned), None)
 
 
 def _decodings(text: str) -> list[tuple[str, str]]:
@@ -359,10 +359,13 @@ def _ciphers(text: str) -> str | None:
     for turn in (rot13, reverse, _pig, atbash):
         hits = [w for w in unknown if (t := turn(w)) and t in known]
         if len(hits) >= 2 and sum(map(len, hits)) >= 0.6 * sum(map(len, unknown)) and any(len(w) >= 4 for w in hits):
-            # Inside a run of enciphered words, short ones that happen to be English are enciphered too.
+            # Inside a run of enciphered words, short ones that happen to be English are enciphered too, and so are misspelt ones.
+            def put_right(match: re.Match[str], turn: Callable[[str], str | None] = turn) -> str:
+                turned = turn(match[0])
+                return turned if turned and (turned in known or match[0].lower() not in known) else match[0]
+
             first, last = text.find(hits[0]), text.rfind(hits[-1]) + len(hits[-1])
-            inner = re.sub(r"[A-Za-z]+", lambda m, turn=turn: turn(m[0]) if (turn(m[0]) or "") in known else m[0], text[first:last])  # type: ignore[misc]
-            return text[:first] + inner + text[last:]
+            return text[:first] + re.sub(r"[A-Za-z]+", put_right, text[first:last]) + text[last:]
     return None
 
 

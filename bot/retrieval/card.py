@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -119,6 +120,11 @@ class Card(BaseModel):
     def signed(self) -> bool:
         """Whether a clinician signed exactly this content."""
         return any(s.content_hash == self.content_hash for s in self.clinical_signoff)
+
+    def opening_with(self, words: str) -> int | None:
+        """The position of the one passage that begins with these words, or None."""
+        found = [i for i, passage in enumerate(self.passages) if words and passage.text.startswith(words)]
+        return found[0] if len(found) == 1 else None
 
     def expired(self, today: date) -> bool:
         """Whether the card must be withheld on `today`."""
@@ -282,18 +288,30 @@ def load_sources(path: Path) -> dict[str, Source]:
 UNCOVERED = "uncovered"  # stands for a card's id where there is none
 
 
-def load_queries(folder: Path) -> dict[str, list[str]]:
-    """What visitors type for each card: knowledge/queries/*.jsonl, lines of {"card": id, "query": text}; UNCOVERED for what no card answers.
+@dataclass(frozen=True)
+class Query:
+    """What a visitor types for a card.
+
+    Attributes:
+        lead: the opening words of the passage that answers it; "" when none of the card's does, None when nobody has looked.
+    """
+
+    text: str
+    lead: str | None = None
+
+
+def load_queries(folder: Path) -> dict[str, list[Query]]:
+    """What visitors type for each card: knowledge/queries/*.jsonl, lines of {"card": id, "query": text, "lead": words}; UNCOVERED for what no card answers.
 
     Raises:
         KnowledgeError: for a line of another form.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Query]] = {}
     for path in sorted(folder.glob("*.jsonl")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             try:
                 row = json.loads(line)
-                found.setdefault(str(row["card"]), []).append(str(row["query"]))
-            except (ValueError, KeyError, TypeError) as err:
-                raise KnowledgeError(path, "query", repr(err), 'Each line is {"card": "…", "query": "…"}', number) from err
+                found.setdefault(str(row["card"]), []).append(Query(str(row["query"]), row.get("lead")))
+            except (ValueError, KeyError, TypeError, AttributeError) as err:
+                raise KnowledgeError(path, "query", repr(err), 'Each line is {"card": "…", "query": "…", "lead": "…"}', number) from err
     return found

@@ -13,15 +13,20 @@ import numpy as np
 from chromadb.config import Settings as ChromaSettings
 
 from bot.encoder import Floats
-from bot.retrieval.card import UNCOVERED, Card
+from bot.retrieval.card import UNCOVERED, Card, Query
 
 # Wide enough that the approximate search misses nothing that matters: 99.9% of the 160 nearest of 19,000, where Chroma's own settings found 97.6%.
+NO_PASSAGE, NOT_LOOKED_AT = -1, -2  # in place of a query's passage
 HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One embedded text: a card's title, one of its questions or passages, or a visitor's query."""
+    """One embedded text: a card's title, one of its questions or passages, or a visitor's query.
+
+    Attributes:
+        position: which question or passage of the card it is; of a query: which passage answers it, NO_PASSAGE or NOT_LOOKED_AT.
+    """
 
     id: str
     card: str
@@ -50,11 +55,14 @@ def entries(cards: Iterable[Card]) -> Iterator[Entry]:
             yield Entry(f"{card.id}#passage{i}", card.id, "passage", i, f"{card.title} {passage.text}")
 
 
-def query_entries(cards: Iterable[Card], queries: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
+def query_entries(cards: Iterable[Card], queries: Mapping[str, Sequence[Query]]) -> Iterator[Entry]:
     """Visitors' queries of the cards, and the questions known to have none."""
-    for card in (*(c.id for c in cards), UNCOVERED):
-        for i, query in enumerate(queries.get(card, ())):
-            yield Entry(f"{card}#query{i}", card, "query", i, query)
+    for card in cards:
+        for i, query in enumerate(queries.get(card.id, ())):
+            position = card.opening_with(query.lead) if query.lead else NO_PASSAGE if query.lead == "" else None
+            yield Entry(f"{card.id}#query{i}", card.id, "query", NOT_LOOKED_AT if position is None else position, query.text)
+    for i, query in enumerate(queries.get(UNCOVERED, ())):
+        yield Entry(f"{UNCOVERED}#query{i}", UNCOVERED, "query", NOT_LOOKED_AT, query.text)
 
 
 def connect(folder: Path, url: str | None = None) -> Any:

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from bot.encoder import WIDTH, Floats
-from bot.retrieval.index import Entry
+from bot.retrieval.index import NOT_LOOKED_AT, Entry
 
 FILE = "queries.npz"
+LIKENESS = 0.04  # a query this much further away (cosine) counts a third
 
 
 @dataclass(frozen=True)
 class QueryBank:
-    """Queries and the card each belongs to.
+    """Queries, the card each belongs to and the passage that answers it.
 
     Attributes:
         vectors: float32 (queries, 384), unit length.
         cards: the card's id of each row.
+        leads: int (queries,), the passage's position, NO_PASSAGE or NOT_LOOKED_AT.
     """
 
     vectors: Floats
     cards: npt.NDArray[np.str_]
+    leads: npt.NDArray[np.int64]
 
     @classmethod
     def load(cls, folder: Path) -> QueryBank:
@@ -39,12 +43,12 @@ class QueryBank:
             OSError: when it is missing.
         """
         with np.load(folder / FILE) as stored:
-            return cls(stored["vectors"], stored["cards"])
+            return cls(stored["vectors"], stored["cards"], stored["leads"])
 
     def of(self, cards: Collection[str]) -> QueryBank:
         """The queries of some cards alone."""
         kept = np.isin(self.cards, list(cards))
-        return QueryBank(self.vectors[kept], self.cards[kept])
+        return QueryBank(self.vectors[kept], self.cards[kept], self.leads[kept])
 
     def nearest(self, vectors: Floats, k: int) -> list[list[tuple[str, float]]]:
         """For each row of `vectors` (n, 384), the card and cosine of its `k` closest queries, closest first."""
@@ -57,10 +61,31 @@ class QueryBank:
         return found
 
 
+    @cached_property
+    def _looked_at(self) -> dict[str, npt.NDArray[np.int64]]:
+        """The rows of each card whose passage is known."""
+        rows = np.flatnonzero(self.leads != NOT_LOOKED_AT)
+        return {str(card): rows[self.cards[rows] == card] for card in np.unique(self.cards[rows])}
+
+    def answering(self, vector: Floats, card: str, passages: int) -> Floats:
+        """Which passage answers a question, by the queries of its card that are like it.
+
+        Returns:
+            float32 (passages + 1,): the share of each passage and, last, of none; they add to 1, or are all 0 when nothing is known.
+        """
+        shares = np.zeros(passages + 1, dtype=np.float32)
+        rows = self._looked_at.get(card)
+        if rows is not None:
+            cosines = self.vectors[rows] @ vector
+            np.add.at(shares, self.leads[rows], np.exp((cosines - cosines.max()) / LIKENESS))
+            shares /= shares.sum()
+        return shares
+
+
 def write(folder: Path, rows: Sequence[Entry], vectors: Mapping[str, Floats]) -> None:
     """Write the queries' vectors."""
     matrix = np.array([vectors[r.text_hash] for r in rows], dtype=np.float32).reshape(len(rows), WIDTH)
-    np.savez(folder / FILE, vectors=matrix, cards=np.array([r.card for r in rows], dtype=np.str_), hashes=np.array([r.text_hash for r in rows], dtype=np.str_))
+    np.savez(folder / FILE, vectors=matrix, cards=np.array([r.card for r in rows], dtype=np.str_), leads=np.array([r.position for r in rows], dtype=np.int64), hashes=np.array([r.text_hash for r in rows], dtype=np.str_))
 
 
 def stored_vectors(folder: Path) -> dict[str, Floats]:

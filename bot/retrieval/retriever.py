@@ -11,7 +11,7 @@ import bm25s
 import numpy as np
 
 from bot.encoder import WIDTH, Encoder, Floats
-from bot.retrieval.card import UNCOVERED, Card
+from bot.retrieval.card import UNCOVERED, Card, Query
 from bot.retrieval.index import card_of
 from bot.retrieval.querybank import QueryBank
 
@@ -21,6 +21,10 @@ from bot.retrieval.querybank import QueryBank
 LEXICAL = 0.15
 PASSAGE = 0.2
 TOPIC = 0.14
+# What counts beside the queries alike for which passage leads: its own cosine, and being the card's main message. With each of 16,947
+# questions left out in turn, and all that are nearly the same, an answering passage came first for 76%; the main message is one for 51%.
+OWN = 3.0
+MAIN = 0.05
 NEIGHBORS = 160
 BEST = 5
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
@@ -53,6 +57,8 @@ class Hit:
         similarity: mean cosine between the query and the two closest texts of the card, -1 to 1.
         uncovered: the same for the questions known to have no card; one value for all hits of a search.
         passage_similarity: cosine of the query with each passage of the card, in order.
+        lead: the position of the passage that answers the query best.
+        unanswered: how sure it is that no passage of the card does, 0 to 1.
     """
 
     card: Card
@@ -61,6 +67,8 @@ class Hit:
     lexical: float
     passage_similarity: tuple[float, ...]
     uncovered: float = 0.0
+    lead: int = 0
+    unanswered: float = 0.0
 
 
 class Retriever:
@@ -74,11 +82,11 @@ class Retriever:
         queries: the same as texts, for BM25.
     """
 
-    def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, bank: QueryBank, queries: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, bank: QueryBank, queries: Mapping[str, Sequence[Query]]) -> None:
         self.cards, self.encoder, self._bank = cards, encoder, bank
         self._ids = list(self.cards)
         corpus = [
-            terms(" ".join([c.title, c.title, *c.questions, *queries.get(c.id, ()), *(p.text for p in c.passages)])) for c in self.cards.values()
+            terms(" ".join([c.title, c.title, *c.questions, *(q.text for q in queries.get(c.id, ())), *(p.text for p in c.passages)])) for c in self.cards.values()
         ]
         self._bm25 = bm25s.BM25(method="lucene")
         self._bm25.index(corpus, show_progress=False)
@@ -146,10 +154,15 @@ class Retriever:
             lexical += weight * words
             similarity += weight * dense
             uncovered += weight * of_none
-        return [
-            Hit(self.cards[card], float(scores[i]), float(similarity[i]), float(lexical[i]), tuple((self._passages[card] @ vectors[0]).tolist()), uncovered)
-            for i in np.argsort(-scores, kind="stable")[:k] for card in (self._ids[i],)
-        ]
+        best = np.argsort(-scores, kind="stable")[:k]
+        return [self._hit(self._ids[i], vectors[0], float(scores[i]), float(similarity[i]), float(lexical[i]), uncovered) for i in best]
+
+    def _hit(self, card: str, vector: Floats, score: float, similarity: float, lexical: float, uncovered: float) -> Hit:
+        near = self._passages[card] @ vector
+        answering = self._bank.answering(vector, card, len(near))
+        fit = answering[:-1] + OWN * near
+        fit[0] += MAIN
+        return Hit(self.cards[card], score, similarity, lexical, tuple(near.tolist()), uncovered, int(fit.argmax()), float(answering[-1]))
 
     def nearest(self, query: str, among: Collection[str]) -> tuple[str, float] | None:
         """The closest card among ids that need not be served (expired ones, say), and the mean cosine of the two texts closest to the query."""

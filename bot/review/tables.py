@@ -172,18 +172,21 @@ def helplines(rows: Helplines, hosts: frozenset[str], table: Table, today: date)
 
 
 def queries(tables: Mapping[str, Table], cards: Mapping[str, Card]) -> Iterator[Fault]:
-    """Each line of knowledge/queries names a card that exists, and no wording belongs to two cards."""
+    """Each line of knowledge/queries names a card that exists and the opening of one of its passages, and no wording belongs to two cards."""
     seen: dict[str, str] = {}
     for table in tables.values():
         for number, line in enumerate(table.text.splitlines(), 1):
             try:
                 row = json.loads(line)
-                card, query = str(row["card"]), str(row["query"])
-            except (ValueError, KeyError, TypeError):
-                yield Fault(table.path, number, "queries", "the line cannot be read", 'Write {"card": "…", "query": "…"}')
+                card, query, lead = str(row["card"]), str(row["query"]), row.get("lead")
+            except (ValueError, KeyError, TypeError, AttributeError):
+                yield Fault(table.path, number, "queries", "the line cannot be read", 'Write {"card": "…", "query": "…", "lead": "…"}')
                 continue
             if card not in cards and card != UNCOVERED:
                 yield Fault(table.path, number, "queries", f"no card '{card}'", "Correct the id or remove the line")
+            elif lead and (card == UNCOVERED or cards[card].opening_with(str(lead)) is None):
+                yield Fault(table.path, number, "queries", f"no one passage of '{card}' begins with “{lead}”",
+                            "Give the first words of the passage that answers the query, or \"\" when none does")
             key = " ".join(re.findall(r"\w+", query.lower()))
             if seen.setdefault(key, card) != card:
                 yield Fault(table.path, number, "queries", f"“{query}” also belongs to {seen[key]}", "Keep it for the card that answers it best", "warning")

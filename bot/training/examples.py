@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.conversation import Category
+from bot.conversation import TOPICS, Category
 
 CATEGORIES: tuple[Category, ...] = tuple(Category)
-LATER = "w"  # the authors' codes of examples written after the router had been trained on the others
+LATER = "wx"  # how the authors' codes begin of the examples written after the router had been trained on those before, wave by wave
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Example:
         return self.turns[-1]
 
     @property
-    def later(self) -> bool:
-        """Whether it was added in a later wave; a brief begins with its author's code."""
-        return self.brief.startswith(LATER)
+    def wave(self) -> int:
+        """In which wave it was written, from 0; a brief begins with its author's code."""
+        return 1 + LATER.find(self.brief[:1]) if self.brief else 0
 
 
 class ExampleError(ValueError):
@@ -112,13 +112,14 @@ def misspell(text: str, rng: random.Random, rate: float = 0.06) -> str:
 
 _UNSAFE = {Category.DOSING, Category.SOURCING, Category.MISUSE, Category.SELF_HARM, Category.HARM_TO_OTHERS, Category.MEDICAL_EMERGENCY}
 _HOST = {Category.ANXIETY, Category.MECHANISMS, Category.EVIDENCE, Category.RISKS, Category.REGULATION, Category.CONSULTATION, Category.SMALLTALK}
+_CHATTER = {Category.OFF_TOPIC, Category.SMALLTALK}
 
 
 def augment(example: Example, hosts: Sequence[Example], rng: random.Random) -> Example:
     """One random variation of an example whose label still holds.
 
-    An unsafe ask may be buried in a benign message (the contract's precedence keeps the label); any
-    message may lose its capitals and stops, or be misspelt.
+    An unsafe ask may be buried in a benign message (the contract's precedence keeps the label), an honest one in
+    chatter, lest a buried ask look unsafe as such; any message may lose its capitals and stops, or be misspelt.
     """
     last = example.last
     roll = rng.random()
@@ -128,6 +129,10 @@ def augment(example: Example, hosts: Sequence[Example], rng: random.Random) -> E
         if rng.random() < 0.3:
             pieces.append(rng.choice(hosts).last)
         last = rng.choice([" ", ". ", "\n", " also ", " and "]).join(pieces)
+    elif example.category in TOPICS and len(example.turns) == 1 and roll < 0.1:
+        pieces = [e.last for e in rng.sample(hosts, min(40, len(hosts))) if e.category in _CHATTER]
+        pieces.insert(rng.randint(0, len(pieces)), last)
+        last = rng.choice([" ", ". ", "\n"]).join(pieces)
     if rng.random() < 0.15:
         last = re.sub(r"[.,;:?!'’]", "", last.lower())
     if rng.random() < 0.15:
@@ -138,5 +143,5 @@ def augment(example: Example, hosts: Sequence[Example], rng: random.Random) -> E
 
 
 def hosts(examples: Sequence[Example]) -> list[Example]:
-    """Benign single-turn messages that an unsafe ask may be buried in."""
-    return [e for e in examples if e.category in _HOST and len(e.turns) == 1 and len(e.last) < 200]
+    """Benign single-turn messages that an ask may be buried in."""
+    return [e for e in examples if e.category in _HOST | _CHATTER and len(e.turns) == 1 and len(e.last) < 200]

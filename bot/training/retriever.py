@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.guardrails.router import WEIGHTS
-from bot.retrieval.card import Card
+from bot.retrieval.card import Card, Query
 from bot.training import deltas
 from bot.training.export import load_minilm, minilm_folder, pooled, tensors
 
@@ -27,11 +27,11 @@ AGAINST_PASSAGE = 0.35
 FILE = WEIGHTS / "retriever.safetensors"
 
 
-def pairs(cards: Mapping[str, Card], queries: Mapping[str, Sequence[str]], rng: random.Random) -> list[tuple[str, str, str]]:
+def pairs(cards: Mapping[str, Card], queries: Mapping[str, Sequence[Query]], rng: random.Random) -> list[tuple[str, str, str]]:
     """(card, question, another text of that card) once for each question, in batches' order."""
     by_topic: dict[str, list[tuple[str, str, str]]] = {}
     for card in cards.values():
-        asked = [card.title, *card.questions, *queries.get(card.id, ())]
+        asked = [card.title, *card.questions, *(q.text for q in queries.get(card.id, ()))]
         for question in asked[1:]:
             passage = f"{card.title} {rng.choice(card.passages).text}"
             other = passage if rng.random() < AGAINST_PASSAGE else rng.choice([q for q in asked if q != question])
@@ -54,7 +54,7 @@ def pairs(cards: Mapping[str, Card], queries: Mapping[str, Sequence[str]], rng: 
 
 
 def train(
-    cards: Mapping[str, Card], queries: Mapping[str, Sequence[str]], epochs: int, seed: int, progress: Callable[[str, int, int], None]
+    cards: Mapping[str, Card], queries: Mapping[str, Sequence[Query]], epochs: int, seed: int, progress: Callable[[str, int, int], None]
 ) -> Any:
     """Fine-tune the encoder; the same seed on the same machine gives the same weights. Returns the transformers model."""
     import torch

@@ -26,6 +26,8 @@ class Found(Protocol):
     def similarity(self) -> float: ...
     @property
     def passage_similarity(self) -> tuple[float, ...]: ...
+    @property
+    def lead(self) -> int: ...
 
 
 def _statements(card: Card, sentences: Sequence[Sentence], support: str) -> tuple[Statement, ...]:
@@ -42,23 +44,23 @@ def _length(blocks: Sequence[Block]) -> int:
 
 
 def choose(found: Found, budget: int) -> list[int]:
-    """Which passages of a card to show, as positions in reading order.
+    """Which passages of a card to show, as positions, in the order to show them.
 
-    The main message always leads. Further passages follow by how close they are to the question, while
-    they fit the budget.
+    The one that answers the question leads and the main message comes next. Further passages follow, in the card's
+    order, if they are close to the question and fit the budget.
     """
     passages, near = found.card.passages, found.passage_similarity
-    chosen = [0]
-    words = len(passages[0].text.split())
-    order = sorted(range(1, len(passages)), key=lambda i: near[i] if i < len(near) else 0.0, reverse=True)
-    best = max(near, default=0.0)
-    for i in order:
+    chosen = [found.lead]
+    words = len(passages[found.lead].text.split())
+    rest = [i for i in sorted(range(len(passages)), key=lambda i: (i > 0, -near[i])) if i != found.lead]
+    best = max(near)
+    for i in rest:
         length = len(passages[i].text.split())
-        close = i < len(near) and near[i] >= max(FLOOR, best - NEAR)
-        if words + length <= budget and (close or (len(chosen) == 1 and words < 45) or budget == MORE_WORDS):
+        wanted = i == 0 or near[i] >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45) or budget == MORE_WORDS
+        if words + length <= budget and wanted:
             chosen.append(i)
             words += length
-    return sorted(chosen)
+    return [chosen[0], *sorted(chosen[1:])]
 
 
 def related_questions(found: Sequence[Found], used: set[str], titles: dict[str, str], limit: int = 3) -> tuple[str, ...]:
@@ -79,7 +81,7 @@ def compose(
         mode: "normal", "more" (the rest of the card) or "simpler" (its simpler wording, when it has one).
         lead: a fixed opening, such as a deferral.
         brief: leave out certainty and next step (the caller adds its own close).
-        also: a card that may be the one meant, if any; its main message follows under its title.
+        also: a card that may be the one meant, if any; the passage that answers best follows under its title.
     """
     main = parts[0].card
     blocks: list[Block] = [Block(lead=lead)] if lead else []
@@ -87,14 +89,14 @@ def compose(
         blocks.append(Block(statements=_statements(main, main.simpler, " ".join(s.text for s in main.simpler))))
     else:
         budget = MORE_WORDS if mode == "more" else WORDS if not lead else WORDS - 25
-        budget -= sum(len(f"{ALSO.format(title=a.card.title)} {a.card.passages[0].text}".split()) for a in also)
+        budget -= sum(len(f"{ALSO.format(title=a.card.title)} {a.card.passages[a.lead].text}".split()) for a in also)
         for i, part in enumerate(parts):
             share = budget if len(parts) == 1 else budget // len(parts) + 10
-            for position in choose(part, share):
-                if i and position and _length(blocks) > budget:
+            for j, position in enumerate(choose(part, share)):
+                if i and j and _length(blocks) > budget:
                     continue
                 blocks.append(passage_block(part.card, part.card.passages[position]))
-    blocks += [passage_block(a.card, a.card.passages[0]).model_copy(update={"lead": ALSO.format(title=a.card.title)}) for a in also]
+    blocks += [passage_block(a.card, a.card.passages[a.lead]).model_copy(update={"lead": ALSO.format(title=a.card.title)}) for a in also]
     if not brief:
         if main.sure and mode != "simpler":
             sure = main.sure if mode == "more" else main.sure[: 1 if also else 2]

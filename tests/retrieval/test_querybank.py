@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from bot.encoder import WIDTH, Floats
 from bot.retrieval import querybank
-from bot.retrieval.index import Entry, embed
+from bot.retrieval.index import NO_PASSAGE, NOT_LOOKED_AT, Entry, embed
 from bot.retrieval.querybank import QueryBank
 
 from ..conftest import Small
@@ -26,12 +27,16 @@ def encode(texts: list[str]) -> Floats:
 
 
 def rows(*pairs: tuple[str, str]) -> list[Entry]:
-    return [Entry(f"{card}#query{i}", card, "query", i, text) for i, (card, text) in enumerate(pairs)]
+    return [Entry(f"{card}#query{i}", card, "query", NOT_LOOKED_AT, text) for i, (card, text) in enumerate(pairs)]
+
+
+def bank_of(vectors: Floats, cards: list[str], leads: list[int] | None = None) -> QueryBank:
+    return QueryBank(vectors, np.array(cards), np.array(leads if leads is not None else [NOT_LOOKED_AT] * len(cards)))
 
 
 @pytest.mark.parametrize("k", [1, 5, 40, 100])
 def test_the_nearest_are_those_of_a_full_sort(k: int) -> None:
-    bank = QueryBank(unit(1, 40), np.array([f"card{i}" for i in range(40)]))
+    bank = bank_of(unit(1, 40), [f"card{i}" for i in range(40)])
     asked = unit(2, 3)
     for found, vector in zip(bank.nearest(asked, k), asked, strict=True):
         cosines = bank.vectors @ vector
@@ -59,9 +64,41 @@ def test_only_new_texts_are_embedded(tmp_path: Path) -> None:
 
 
 def test_a_card_that_is_not_served_has_no_queries() -> None:
-    bank = QueryBank(unit(1, 3), np.array(["a", "b", "a"])).of({"b"})
+    bank = bank_of(unit(1, 3), ["a", "b", "a"], [0, 1, 2]).of({"b"})
     assert bank.cards.tolist() == ["b"]
+    assert bank.leads.tolist() == [1]
     assert bank.vectors.shape == (1, WIDTH)
+
+
+def test_the_nearest_queries_tell_which_passage_answers() -> None:
+    vectors = unit(1, 5)
+    bank = bank_of(vectors, ["a", "a", "a", "b", "a"], [2, 0, NO_PASSAGE, 1, NOT_LOOKED_AT])
+    for row, passage in ((0, 2), (1, 0), (2, 3)):
+        shares = bank.answering(vectors[row], "a", 3)
+        assert shares.argmax() == passage
+        assert shares.sum() == pytest.approx(1)
+    assert bank.answering(vectors[4], "a", 3).max() < 0.99  # what nobody looked at tells nothing
+    assert not bank.answering(vectors[0], "c", 3).any()
+
+
+def test_a_query_written_for_a_passage_brings_it_to_the_front(small: Small) -> None:
+    from bot.build import build
+    from bot.load import load_assistant
+
+    path = small.knowledge / "cards" / "risks" / "risks-memory.md"
+    asked, marker, rest = path.read_text(encoding="utf-8").partition("a session.")
+    cite = rest.split("\n", 1)[0]
+    path.write_text(f"{asked}{marker}{cite}\n\nNames and dates go first.{cite}\n\nNobody has looked at it for long.{rest}", encoding="utf-8")
+    query = "zorblatt quux wibble"
+    folder = small.knowledge / "queries"
+    folder.mkdir(exist_ok=True)
+    for position, opening in enumerate(("Memory is often", "Names and dates", "Nobody has looked")):
+        line = {"card": "risks-memory", "query": query, "lead": opening}
+        (folder / "test.jsonl").write_text(json.dumps(line) + "\n")
+        build(small.settings, lambda *_: None)
+        after = load_assistant(small.settings).retriever
+        assert after is not None
+        assert [(h.card.id, h.lead) for h in after.search(query)][0] == ("risks-memory", position)
 
 
 def test_a_visitors_query_finds_its_card(small: Small) -> None:

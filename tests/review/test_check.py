@@ -73,6 +73,7 @@ ERRORS: list[tuple[str, Edit]] = [
     ("helplines", ("helplines.yaml", "checked: 2026-11-20}\n      - ", "checked: 2027-04-20}\n      - ")),
     ("queries", ("queries/risks.jsonl", "risks-bladder", "risks-nothing")),
     ("queries", ("queries/risks.jsonl", '"query"', '"text"')),
+    ("queries", ("queries/risks.jsonl", '"query"', '"lead": "Words of no passage", "query"')),
 ]
 WARNINGS: list[tuple[str, Edit]] = [
     ("related", (CARD, "related: [regulation-online]", "related: [risks-nothing]")),

@@ -55,24 +55,27 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
     return noted
 
 
-def test_later_examples_come_twice_in_a_last_pass_over_everything(passes: Passes, tmp_path: Path) -> None:
+def test_each_later_wave_comes_twice_beside_half_of_what_came_before(passes: Passes, tmp_path: Path) -> None:
     write(tmp_path / "intents", "a1", 40)
     write(tmp_path / "intents", "w1", 40)
+    write(tmp_path / "intents", "x1", 40)
     router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path)
-    (first, epochs, start), (last, once, after) = passes.given
-    assert (epochs, start, once, after) == (3, None, 1, "pass 1")
-    assert not any(e.later for e in first)
-    counts = Counter(last)
-    assert {n for e, n in counts.items() if e.later} == {2}
-    assert {n for e, n in counts.items() if not e.later} == {1}
-    assert passes.ngrams == len(counts)
+    assert [(epochs, start) for _, epochs, start in passes.given] == [(3, None), (1, "pass 1"), (1, "pass 2")]
+    before: set[Example] = set()
+    for newest, (given, _, _) in enumerate(passes.given):
+        counts = Counter(given)
+        assert {n for e, n in counts.items() if e.wave == newest} == {2 if newest else 1}
+        assert {n for e, n in counts.items() if e.wave < newest} <= {1}
+        assert len(before & set(counts)) == round(router.REPEATED * len(before))
+        before = {e for given, _, _ in passes.given[: newest + 1] for e in given}
+    assert passes.ngrams == len(before)
 
 
 def test_held_out_examples_are_in_no_pass(passes: Passes, tmp_path: Path) -> None:
     write(tmp_path / "intents", "a1", 40)
     write(tmp_path / "intents", "w1", 40)
     router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path)
-    assert {e.later for e in passes.held} == {True, False}
+    assert {e.wave for e in passes.held} == {0, 1}
     assert not set(passes.held) & {e for given, _, _ in passes.given for e in given}
 
 
@@ -83,11 +86,13 @@ def test_a_later_wave_leaves_what_was_held_out_before(passes: Passes, tmp_path: 
     before = set(passes.held)
     write(tmp_path / "intents", "w1", 40)
     router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path, further=True)
-    assert {e for e in passes.held if not e.later} == before
+    assert {e for e in passes.held if not e.wave} == before
 
 
 def test_going_further_starts_from_the_committed_weights(passes: Passes, tmp_path: Path) -> None:
     write(tmp_path / "intents", "a1", 10)
     write(tmp_path / "intents", "w1", 10)
+    write(tmp_path / "intents", "x1", 10)
     router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path, further=True)
     assert [start for _, _, start in passes.given] == ["committed"]
+    assert {e.wave for e in passes.given[0][0]} == {0, 1, 2}

@@ -42,6 +42,7 @@ class _Hit:
     def __init__(self, card: Card) -> None:
         self.card, self.similarity = card, 0.9
         self.passage_similarity = tuple(0.8 for _ in card.passages)
+        self.lead, self.unanswered = 0, 0.0
 
 
 def stub_assistant(settings: Settings) -> StubAssistant:

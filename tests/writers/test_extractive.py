@@ -26,6 +26,10 @@ class Hit:
     card: Card
     similarity: float = 0.8
     passage_similarity: tuple[float, ...] = ()
+    lead: int = 0
+
+    def __post_init__(self) -> None:
+        self.passage_similarity = self.passage_similarity or (0.8,) * len(self.card.passages)
 
 
 def card(id: str, *passages: str) -> Card:
@@ -67,6 +71,18 @@ def test_the_main_message_leads() -> None:
     """R-51."""
     draft = compose([Hit(FULL, passage_similarity=(0.2, 0.9, 0.1))], [], {})
     assert texts(draft)[0] == "The main message."
+
+
+def test_what_was_asked_comes_before_the_main_message() -> None:
+    """R-51: the first paragraph answers the visitor, not the card's title."""
+    draft = compose([Hit(FULL, passage_similarity=(0.8, 0.2, 0.9), lead=2)], [], {})
+    assert texts(draft)[:2] == ["A third passage that is far.", "The main message."]
+    assert "A second passage that is near." not in texts(draft)
+
+
+@pytest.mark.parametrize("lead", [0, 1, 2])
+def test_more_shows_every_passage_once(lead: int) -> None:
+    assert sorted(choose(Hit(FULL, passage_similarity=(0.8, 0.1, 0.1), lead=lead), MORE_WORDS)) == [0, 1, 2]
 
 
 def test_a_near_passage_joins_and_a_far_one_does_not() -> None:
