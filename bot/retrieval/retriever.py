@@ -138,7 +138,7 @@ class Retriever:
         """The `k` best cards, best first.
 
         Args:
-            query: one text, or several readings of one question with weights that add to 1.
+            query: one text, or several readings of one question with weights that add to 1; the last is what is asked in the narrowest sense.
             topics: how likely each topic is (0 to 1), when a router has an opinion; a mild prior.
         """
         readings = [(query, 1.0)] if isinstance(query, str) else list(query)
@@ -155,14 +155,20 @@ class Retriever:
             similarity += weight * dense
             uncovered += weight * of_none
         best = np.argsort(-scores, kind="stable")[:k]
-        return [self._hit(self._ids[i], vectors[0], float(scores[i]), float(similarity[i]), float(lexical[i]), uncovered) for i in best]
+        found = []
+        for i in best:
+            card = self._ids[i]
+            lead, unanswered = self._lead(card, vectors[-1])
+            cosines = tuple((self._passages[card] @ vectors[0]).tolist())
+            found.append(Hit(self.cards[card], float(scores[i]), float(similarity[i]), float(lexical[i]), cosines, uncovered, lead, unanswered))
+        return found
 
-    def _hit(self, card: str, vector: Floats, score: float, similarity: float, lexical: float, uncovered: float) -> Hit:
-        near = self._passages[card] @ vector
-        answering = self._bank.answering(vector, card, len(near))
-        fit = answering[:-1] + OWN * near
+    def _lead(self, card: str, vector: Floats) -> tuple[int, float]:
+        """Which passage answers the question best, and how sure it is that none does."""
+        answering = self._bank.answering(vector, card, len(self._passages[card]))
+        fit = answering[:-1] + OWN * (self._passages[card] @ vector)
         fit[0] += MAIN
-        return Hit(self.cards[card], score, similarity, lexical, tuple(near.tolist()), uncovered, int(fit.argmax()), float(answering[-1]))
+        return int(fit.argmax()), float(answering[-1])
 
     def nearest(self, query: str, among: Collection[str]) -> tuple[str, float] | None:
         """The closest card among ids that need not be served (expired ones, say), and the mean cosine of the two texts closest to the query."""

@@ -14,6 +14,9 @@ MORE_WORDS = 190
 # A further passage joins the main message only if it is about as close to the question as the closest one.
 NEAR = 0.12
 FLOOR = 0.30
+# A passage of whose longer words so many were just shown mostly repeats them.
+SAID = 0.6
+_LONGER = re.compile(r"\w{5,}")
 ALSO = "**You may also be asking: {title}**"
 
 
@@ -43,11 +46,18 @@ def _length(blocks: Sequence[Block]) -> int:
     return sum(len(s.text.split()) for b in blocks for s in b.statements)
 
 
+def _said(passage: Passage, before: Sequence[Passage]) -> float:
+    """The share of a passage's longer words that stand in those before it."""
+    words = _LONGER.findall(passage.text.lower())
+    known = {w for p in before for w in _LONGER.findall(p.text.lower())}
+    return sum(w in known for w in words) / len(words) if words else 1.0
+
+
 def choose(found: Found, budget: int) -> list[int]:
     """Which passages of a card to show, as positions, in the order to show them.
 
     The one that answers the question leads and the main message comes next. Further passages follow, in the card's
-    order, if they are close to the question and fit the budget.
+    order, if they are close to the question, fit the budget and do not say again what is said.
     """
     passages, near = found.card.passages, found.passage_similarity
     chosen = [found.lead]
@@ -55,6 +65,8 @@ def choose(found: Found, budget: int) -> list[int]:
     rest = [i for i in sorted(range(len(passages)), key=lambda i: (i > 0, -near[i])) if i != found.lead]
     best = max(near)
     for i in rest:
+        if _said(passages[i], [passages[j] for j in chosen]) >= SAID and budget != MORE_WORDS:
+            continue
         length = len(passages[i].text.split())
         wanted = i == 0 or near[i] >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45) or budget == MORE_WORDS
         if words + length <= budget and wanted:

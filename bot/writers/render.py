@@ -17,7 +17,7 @@ def render(draft: Draft, cards: Mapping[str, Card], sources: Mapping[str, Source
         words = [block.lead] if block.lead else []
         for statement in block.statements:
             marks = []
-            for source_id in statement.sources[:2]:
+            for source_id in statement.sources:
                 source = sources.get(source_id)
                 if source is None:
                     continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.retrieval.card import UNCOVERED
+from bot.retrieval.card import UNCOVERED, Query
 from bot.retrieval.confidence import Confidence
 from bot.retrieval.index import Entry, card_of, entries, query_entries
 from bot.retrieval.retriever import Hit
@@ -26,12 +26,12 @@ def test_a_card_gives_title_questions_and_passages() -> None:
 
 
 def test_queries_are_those_of_the_cards_there_are() -> None:
-    rows = list(query_entries([parse_card(GOOD)], {"risks-test": ["typed by someone"], "other": ["not here"]}))
+    rows = list(query_entries([parse_card(GOOD)], {"risks-test": [Query("typed by someone")], "other": [Query("not here")]}))
     assert [(r.card, r.text) for r in rows] == [("risks-test", "typed by someone")]
 
 
 def test_questions_without_a_card_are_embedded_under_their_own_name() -> None:
-    rows = list(query_entries([parse_card(GOOD)], {UNCOVERED: ["what does a dentist use", "is it sold in tins"]}))
+    rows = list(query_entries([parse_card(GOOD)], {UNCOVERED: [Query("what does a dentist use"), Query("is it sold in tins")]}))
     assert [r.text for r in rows if r.card == UNCOVERED] == ["what does a dentist use", "is it sold in tins"]
     assert card_of(rows[-1].id) == UNCOVERED
 

@@ -98,7 +98,7 @@ def test_a_query_written_for_a_passage_brings_it_to_the_front(small: Small) -> N
         build(small.settings, lambda *_: None)
         after = load_assistant(small.settings).retriever
         assert after is not None
-        assert [(h.card.id, h.lead) for h in after.search(query)][0] == ("risks-memory", position)
+        assert next((h.card.id, h.lead) for h in after.search(query)) == ("risks-memory", position)
 
 
 def test_a_visitors_query_finds_its_card(small: Small) -> None:

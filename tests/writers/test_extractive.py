@@ -80,6 +80,12 @@ def test_what_was_asked_comes_before_the_main_message() -> None:
     assert "A second passage that is near." not in texts(draft)
 
 
+def test_a_passage_that_repeats_what_was_shown_is_left_out() -> None:
+    twice = card("twice", "Regular heavy drinking worsens anxiety symptoms.", "Anxiety symptoms worsen: heavy drinking worsens anxiety.", "Therapy helps people recover.")
+    assert choose(Hit(twice), WORDS) == [0, 2]
+    assert choose(Hit(twice), MORE_WORDS) == [0, 1, 2]
+
+
 @pytest.mark.parametrize("lead", [0, 1, 2])
 def test_more_shows_every_passage_once(lead: int) -> None:
     assert sorted(choose(Hit(FULL, passage_similarity=(0.8, 0.1, 0.1), lead=lead), MORE_WORDS)) == [0, 1, 2]
