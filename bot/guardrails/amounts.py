@@ -97,7 +97,7 @@ _INNOCENT = re.compile(
     r"\b(?:line \d|one in \w+|1 in \d|(?:a|one|the) (?:spray|tablet|pill|lozenge|drop|patch|shot)\b|"
     r"nasal spray|5g|4g|3g\b|in a few drops)", re.IGNORECASE,
 )
-_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u2060-\u2064\ud800-\udfff\ufe00-\ufe0f\ufeff\U000e0000-\U000e007f]")
 
 
 @dataclass(frozen=True)

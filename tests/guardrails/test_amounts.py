@@ -137,7 +137,11 @@ def test_the_cheap_look_hides_nothing(pieces: list[str], between: str) -> None:
     assert {(a.kind, a.text) for a in find_amounts(text)} == {(k, t) for k, t in found if k != "count" or not _INNOCENT.fullmatch(t)}
 
 
-@given(st.text())
+def test_a_lone_surrogate_hides_no_amount() -> None:
+    assert find_amounts("take 5\ud800 mg of it")
+
+
+@given(st.text(st.characters(exclude_categories=())))
 @settings(deadline=None)
 def test_any_text_can_be_checked(text: str) -> None:
     for amount in find_amounts(text):
