@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import re2
+from bot.guardrails.rules import matcher_of
 
 _ONES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
@@ -51,11 +49,12 @@ _TIMES = rf"(?:once|twice|thrice|{_NUM}\s*(?:times|x|×))"
 
 _OFTEN = rf"(?:once|twice|thrice|times|x|×)\s*{_PER}"
 
-# What every number of _NUM holds, for RE2.
-_SOME_NUMBER = rf"[0-9½¼¾⅓⅔⅛⅜⅝⅞]|{_WORD}|{_FRACTION_WORD}|point|diez|veinte|treinta|cincuenta|cien|dix|vingt|cinquante|cent|zehn|zwanzig|fünfzig|hundert|cinquanta|cem"
+# What every number of _NUM holds.
+_SOME_NUMBER = rf"\pN|{_WORD}|{_FRACTION_WORD}|point|diez|veinte|treinta|cincuenta|cien|dix|vingt|cinquante|cent|zehn|zwanzig|fünfzig|hundert|cinquanta|cem"
 
 # (kind, what must stand in a text for the pattern to match at all, pattern): one RE2 pass over all the first tells which patterns,
-# far slower for what they look behind and ahead at, are worth trying (2.0 -> 1.0 ms for a reply).
+# far slower for what they look behind and ahead at, are worth trying (2.0 -> 1.0 ms for a reply). In RE2 \d and \s are ASCII, in the patterns
+# they are not: \pN stands for any script's digits, and the text looked through has plain spaces only.
 _PATTERNS: tuple[tuple[str, str, str], ...] = (
     ("mass", _SOME_NUMBER, rf"(?<![\w$£€]){_RANGE}\s*-?\s*{_MASS}(?![\w])"),
     ("per-weight", r"kg|kilo|lb|pound|hour|hr|h\b|min|m2|ml|day", rf"(?<![^\W\d_]){_MASS}\s*(?:/|per|a|each|for every)\s*(?:kg|kilo\w*|lb|pound|hour|hr|h|min\w*|m2|ml|day)\b"),
@@ -72,25 +71,15 @@ _PATTERNS: tuple[tuple[str, str, str], ...] = (
     ("interval", r"daily|weekly|monthly|nightly", rf"\b(?:{_TIMES}[ -])(?:daily|weekly|monthly|nightly)\b"),
     ("interval", r"(?:minute|min|hour|hr|day|week)s?\b", rf"\b(?:take|give|repeat|redose|re-dose|use|have)\b[^.!?]{{0,40}}?\b(?:after|in|within|every)\s+{_RANGE}\s+(?:more\s+)?(?:minutes?|mins?|hours?|hrs?|days?|weeks?)\b"),
     ("schedule", r"(?:infusion|dose|injection|treatment|session)s?\s+(?:given\s+|spread\s+)?(?:over|in|within|across|per|an?|each|every)\s", rf"(?<![\w$£€]){_RANGE}\s*(?:\w+\s+)?(?:infusions?|doses?|injections?|treatments?|sessions?)\s+(?:given\s+|spread\s+)?(?:over|in|within|across|per|a|each|every)\s+(?:the\s+)?(?:first\s+)?{_RANGE}?\s*{_PERIOD}"),
-    ("schedule", r"\bq\s?\d|[btqp]\.?[idr]\.?[dn]", r"\bq\s?\d+\s?(?:h|d|hrs?|days?)\b|\b(?:b\.?i\.?d|t\.?i\.?d|q\.?i\.?d|p\.?r\.?n)\b\.?"),
+    ("schedule", r"\bq\s?\pN|[btqp]\.?[idr]\.?[dn]", r"\bq\s?\d+\s?(?:h|d|hrs?|days?)\b|\b(?:b\.?i\.?d|t\.?i\.?d|q\.?i\.?d|p\.?r\.?n)\b\.?"),
     ("titration", r"\bby\s", rf"\b(?:increase|raise|double|halve|lower|cut|reduce|taper|titrat\w+|step up|go up|bump up|drop)\b[^.!?]{{0,50}}?\bby\s+(?:{_NUM})\b"
                   rf"(?!\s*(?:%|percent|per cent|in|out of)\b[^.!?]*\b(?:risk|odds|symptom|score|anxiety|depression))"),
     ("titration", r"\b(?:start|begin)", rf"\b(?:start(?:ing)?|begin(?:ning)?)\s+(?:dose|with|at|on)\s+(?:of\s+)?{_NUM}(?!\s*(?:%|percent|years?|people|questions?|weeks?|sessions?))\s*(?:mg|ml|{_FORM}|and then|then)"),
     ("conversion", r"equ|same as|conver", rf"\b(?:equivalent|equals?|equal to|same as|converts? to|conversion)\b[^.!?]{{0,40}}?{_NUM}\s*(?:{_MASS}|{_FORM})(?!\w)"),
-    ("ratio", r"\d\s*(?:%|per)", r"\b(?:bioavailability|absorb\w*)\b[^.!?]{0,60}?\d+\s*(?:%|percent|per cent)"),
+    ("ratio", r"\pN\s*(?:%|per)", r"\b(?:bioavailability|absorb\w*)\b[^.!?]{0,60}?\d+\s*(?:%|percent|per cent)"),
 )
 _COMPILED = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, _, pattern in _PATTERNS)
-
-
-def _set(patterns: Iterable[str]) -> Any:
-    matcher = re2.Set.SearchSet()
-    for pattern in patterns:
-        matcher.Add("(?i)" + pattern)
-    matcher.Compile()
-    return matcher
-
-
-_NEEDS = _set(needs for _, needs, _ in _PATTERNS)
+_NEEDS = matcher_of(needs for _, needs, _ in _PATTERNS)
 
 # What looks like an amount and is not one.
 _INNOCENT = re.compile(
@@ -116,7 +105,7 @@ def find_amounts(text: str) -> list[Amount]:
     """
     folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     found: list[Amount] = []
-    for i in sorted(_NEEDS.Match(folded) or ()):
+    for i in sorted(_NEEDS.Match(" ".join(folded.split())) or ()):
         kind, pattern = _COMPILED[i]
         for match in pattern.finditer(folded):
             words = " ".join(match.group(0).split())
