@@ -180,10 +180,12 @@ class Checker:
 
     def _leads(self, case: Case, text: str) -> Mark:
         """Whether the passage shown first is one that answers the question."""
-        prose = " ".join(_MARKS.sub("", text).split())
-        shown = {at: p.text for p in self.cards[case.expect_cards[0]].passages if (at := prose.find(p.text)) >= 0}
-        first = shown[min(shown)] if shown else ""
-        return _mark(any(first.startswith(opening) for opening in case.expect_leads), f"first came “{first[:60]}”; wanted “{'” or “'.join(case.expect_leads)}”")
+        card, prose = self.cards[case.expect_cards[0]], " ".join(_MARKS.sub("", text).split())
+        shown = {at: i for i, p in enumerate(card.passages) if (at := prose.find(p.text)) >= 0}
+        wanted = {card.opening_with(opening) for opening in case.expect_leads}
+        first = shown[min(shown)] if shown else None
+        came = f"“{card.passages[first].text[:60]}”" if first is not None else "another text"
+        return _mark(first is not None and first in wanted, f"first came {came}; wanted “{'” or “'.join(case.expect_leads)}”")
 
     def _style(self, outcome: Mapping[str, Any]) -> dict[str, Mark]:
         prose = " ".join(_MARKS.sub("", outcome["text"]).replace("*", "").split())

@@ -284,7 +284,8 @@ def _pig(word: str) -> str | None:
     whole = [stem[:-1]] if stem.endswith(("w", "y", "h")) else []
     if readings := [word for word in (*whole, *turned, stem) if word in known]:
         return min(readings, key=known.__getitem__)
-    return next(iter([*whole, *turned] if stem.endswith("w") else turned), None)
+    guesses = [*whole, *turned] if stem.endswith("w") else turned
+    return guesses[0] if guesses else None
 
 
 def _decodings(text: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ run. Matching uses RE2 (linear time, no backtracking), a few dozen patterns in o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 

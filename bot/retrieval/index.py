@@ -15,8 +15,8 @@ from chromadb.config import Settings as ChromaSettings
 from bot.encoder import Floats
 from bot.retrieval.card import UNCOVERED, Card, Query
 
-# Wide enough that the approximate search misses nothing that matters: 99.9% of the 160 nearest of 19,000, where Chroma's own settings found 97.6%.
 NO_PASSAGE, NOT_LOOKED_AT = -1, -2  # in place of a query's passage
+# Wide enough that the approximate search misses nothing that matters: 99.9% of the 160 nearest of 19,000, where Chroma's own settings found 97.6%.
 HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32}
 
 

@@ -65,7 +65,11 @@ class QueryBank:
     def _looked_at(self) -> dict[str, npt.NDArray[np.int64]]:
         """The rows of each card whose passage is known."""
         rows = np.flatnonzero(self.leads != NOT_LOOKED_AT)
-        return {str(card): rows[self.cards[rows] == card] for card in np.unique(self.cards[rows])}
+        if not len(rows):
+            return {}
+        cards, of_card = np.unique(self.cards[rows], return_inverse=True)
+        groups = np.split(rows[np.argsort(of_card, kind="stable")], np.cumsum(np.bincount(of_card))[:-1])
+        return dict(zip(cards.tolist(), groups, strict=True))
 
     def answering(self, vector: Floats, card: str, passages: int) -> Floats:
         """Which passage answers a question, by the queries of its card that are like it.

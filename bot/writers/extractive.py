@@ -59,16 +59,15 @@ def choose(found: Found, budget: int) -> list[int]:
     The one that answers the question leads and the main message comes next. Further passages follow, in the card's
     order, if they are close to the question, fit the budget and do not say again what is said.
     """
-    passages, near = found.card.passages, found.passage_similarity
+    passages, near, whole = found.card.passages, found.passage_similarity, budget == MORE_WORDS
     chosen = [found.lead]
     words = len(passages[found.lead].text.split())
     rest = [i for i in sorted(range(len(passages)), key=lambda i: (i > 0, -near[i])) if i != found.lead]
     best = max(near)
     for i in rest:
-        if _said(passages[i], [passages[j] for j in chosen]) >= SAID and budget != MORE_WORDS:
-            continue
         length = len(passages[i].text.split())
-        wanted = i == 0 or near[i] >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45) or budget == MORE_WORDS
+        close = i == 0 or near[i] >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45)
+        wanted = whole or (close and _said(passages[i], [passages[j] for j in chosen]) < SAID)
         if words + length <= budget and wanted:
             chosen.append(i)
             words += length
@@ -97,18 +96,19 @@ def compose(
     """
     main = parts[0].card
     blocks: list[Block] = [Block(lead=lead)] if lead else []
+    second = [passage_block(a.card, a.card.passages[a.lead]).model_copy(update={"lead": ALSO.format(title=a.card.title)}) for a in also]
     if mode == "simpler" and main.simpler:
         blocks.append(Block(statements=_statements(main, main.simpler, " ".join(s.text for s in main.simpler))))
     else:
         budget = MORE_WORDS if mode == "more" else WORDS if not lead else WORDS - 25
-        budget -= sum(len(f"{ALSO.format(title=a.card.title)} {a.card.passages[a.lead].text}".split()) for a in also)
+        budget -= _length(second) + sum(len(b.lead.split()) for b in second)
         for i, part in enumerate(parts):
             share = budget if len(parts) == 1 else budget // len(parts) + 10
             for j, position in enumerate(choose(part, share)):
                 if i and j and _length(blocks) > budget:
                     continue
                 blocks.append(passage_block(part.card, part.card.passages[position]))
-    blocks += [passage_block(a.card, a.card.passages[a.lead]).model_copy(update={"lead": ALSO.format(title=a.card.title)}) for a in also]
+    blocks += second
     if not brief:
         if main.sure and mode != "simpler":
             sure = main.sure if mode == "more" else main.sure[: 1 if also else 2]
