@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bot.encoder import WIDTH, Encoder, Floats
+from bot.encoder import Encoder, Floats
 from bot.guardrails.router import WEIGHTS
 from bot.retrieval import index, querybank
 from bot.retrieval.card import Card, load_cards, load_queries
@@ -26,7 +26,7 @@ from bot.training.export import MINILM_SHA256, sha256
 
 log = logging.getLogger("lantern")
 
-FORMAT = 6
+FORMAT = 7
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
 FILES = (*MODEL_FILES, querybank.FILE)
 
@@ -154,14 +154,14 @@ def _vectors(settings: Settings, old: Built) -> dict[str, Floats]:
 
 
 def open_collection(settings: Settings, built: Built) -> Any:
-    """The vectors of a build, after one query has shown that they can be read.
+    """The vectors of a build, after one has been read.
 
     Raises:
         IndexFault: when they cannot.
     """
     try:
         collection = index.connect(built.folder, settings.chroma_url).get_collection(built.manifest["collection"], embedding_function=None)
-        collection.query(query_embeddings=[[1.0] + [0.0] * (WIDTH - 1)], n_results=1)
+        collection.get(limit=1, include=["embeddings"])
     except Exception as err:
         where = settings.chroma_url or built.folder / "chroma"
         raise IndexFault(f"The vectors in {where} cannot be read ({str(err)[:80]}). Run:  lantern build --fresh") from err

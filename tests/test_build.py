@@ -70,7 +70,7 @@ def test_a_removed_card_is_gone(small: Small) -> None:
     next((small.knowledge / "cards").rglob("risks-memory.md")).unlink()
     assert "risks-memory" not in build(small.settings, quiet)["cards"]
     collection = open_collection(small.settings, open_build(small.settings))
-    assert "risks-memory" not in {m["card"] for m in collection.get(include=["metadatas"])["metadatas"]}
+    assert "risks-memory" not in {index.card_of(i) for i in collection.get(include=[])["ids"]}
 
 
 def test_reused_and_fresh_vectors_agree(small: Small) -> None:

@@ -16,8 +16,6 @@ from bot.encoder import Floats
 from bot.retrieval.card import UNCOVERED, Card, Query
 
 NO_PASSAGE, NOT_LOOKED_AT = -1, -2  # in place of a query's passage
-# Wide enough that the approximate search misses nothing that matters: 99.9% of the 160 nearest of 19,000, where Chroma's own settings found 97.6%.
-HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 400, "max_neighbors": 32}
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,12 @@ class Entry:
 def card_of(entry: str) -> str:
     """The card that an entry's id names."""
     return entry.partition("#")[0]
+
+
+def passage_of(entry: str) -> int | None:
+    """The position of the passage that an entry's id names; None for a title or a question."""
+    _, _, position = entry.partition("#passage")
+    return int(position) if position else None
 
 
 def entries(cards: Iterable[Card]) -> Iterator[Entry]:
@@ -88,15 +92,14 @@ def embed(
 
 
 def write(client: Any, rows: list[Entry], vectors: Mapping[str, Floats], collection: str) -> None:
-    """Fill a fresh collection."""
-    store = client.create_collection(collection, configuration={"hnsw": HNSW}, embedding_function=None)
+    """Fill a fresh collection. The texts stay in the cards: indexing them for a full-text search that nobody makes took half of a build."""
+    store = client.create_collection(collection, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None)
     for start in range(0, len(rows), 1000):
         part = rows[start : start + 1000]
         store.add(
             ids=[r.id for r in part],
             embeddings=np.array([vectors[r.text_hash] for r in part], dtype=np.float32),
-            documents=[r.text for r in part],
-            metadatas=[{"card": r.card, "kind": r.kind, "position": r.position, "hash": r.text_hash} for r in part],
+            metadatas=[{"hash": r.text_hash} for r in part],
         )
 
 

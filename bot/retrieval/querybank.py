@@ -1,8 +1,4 @@
-"""The visitors' queries of knowledge/queries as one matrix, searched exactly.
-
-Kept out of Chroma: there are four of them for each text of a card. Over both together (19,350) a scan took 1.5 to 1.8 ms, where the
-approximate index took 5.0 and missed one neighbor in forty.
-"""
+"""The visitors' queries of knowledge/queries: their vectors, and which passage of its card answers each."""
 
 from __future__ import annotations
 
@@ -50,17 +46,6 @@ class QueryBank:
         kept = np.isin(self.cards, list(cards))
         return QueryBank(self.vectors[kept], self.cards[kept], self.leads[kept])
 
-    def nearest(self, vectors: Floats, k: int) -> list[list[tuple[str, float]]]:
-        """For each row of `vectors` (n, 384), the card and cosine of its `k` closest queries, closest first."""
-        scores = self.vectors @ vectors.T
-        found = []
-        for column in scores.T:
-            best = np.argpartition(-column, k)[:k] if k < len(column) else np.arange(len(column))
-            best = best[np.argsort(-column[best], kind="stable")]
-            found.append([(str(self.cards[i]), float(column[i])) for i in best])
-        return found
-
-
     @cached_property
     def _looked_at(self) -> dict[str, npt.NDArray[np.int64]]:
         """The rows of each card whose passage is known."""
@@ -71,8 +56,11 @@ class QueryBank:
         groups = np.split(rows[np.argsort(of_card, kind="stable")], np.cumsum(np.bincount(of_card))[:-1])
         return dict(zip(cards.tolist(), groups, strict=True))
 
-    def answering(self, vector: Floats, card: str, passages: int) -> Floats:
+    def answering(self, cosines: Floats, card: str, passages: int) -> Floats:
         """Which passage answers a question, by the queries of its card that are like it.
+
+        Args:
+            cosines: (queries,), of the question with each query.
 
         Returns:
             float32 (passages + 1,): the share of each passage and, last, of none; they add to 1, or are all 0 when nothing is known.
@@ -80,8 +68,8 @@ class QueryBank:
         shares = np.zeros(passages + 1, dtype=np.float32)
         rows = self._looked_at.get(card)
         if rows is not None:
-            cosines = self.vectors[rows] @ vector
-            np.add.at(shares, self.leads[rows], np.exp((cosines - cosines.max()) / LIKENESS))
+            near = cosines[rows]
+            np.add.at(shares, self.leads[rows], np.exp((near - near.max()) / LIKENESS))
             shares /= shares.sum()
         return shares
 

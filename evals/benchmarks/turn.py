@@ -15,8 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from evals.gates import load_benchmarks
-
 QUESTIONS = (
     "Can ketamine damage the bladder?", "does it really work for social anxiety?", "how do I find a qualified provider?", "how much should I take?",
     "where can I buy it?", "I have been thinking about ending my life", "Is at-home ketamine legal?", "what does a session feel like",
@@ -142,7 +140,7 @@ def baseline(rounds: int) -> dict[str, float]:
 
 
 def builds() -> dict[str, float]:
-    """A full build, and a rebuild after one card changed, in a folder of their own."""
+    """A full build, and a rebuild after one card changed as a maintainer runs it (`lantern build`), in a folder of their own."""
     import shutil
 
     from bot.build import build
@@ -161,18 +159,10 @@ def builds() -> dict[str, float]:
         full = time.perf_counter() - start
         card = next(iter(sorted((knowledge / "cards").rglob("*.md"))))
         card.write_text(card.read_text(encoding="utf-8").replace("title: ", "title: In short, ", 1), encoding="utf-8")
+        environment = os.environ | {"LANTERN_INDEX_DIR": str(settings.index_dir), "LANTERN_KNOWLEDGE_DIR": str(knowledge)}
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "evals.benchmarks.turn", "--part", "rebuild", folder], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "bot.cli", "build"], check=True, capture_output=True, env=environment)
         return {"full_build_s": full, "one_card_rebuild_s": time.perf_counter() - start}
-
-
-def rebuild(folder: str) -> dict[str, float]:
-    """A rebuild as a maintainer runs it: a fresh process."""
-    from bot.build import build
-    from bot.settings import Settings
-
-    build(Settings(index_dir=Path(folder) / "index", knowledge_dir=Path(folder) / "knowledge"), lambda *_: None)
-    return {}
 
 
 def part(name: str, *arguments: str) -> dict[str, float]:
@@ -185,6 +175,8 @@ def part(name: str, *arguments: str) -> dict[str, float]:
 
 def main(quick: bool) -> int:
     """Measure everything and print it beside the limits; 1 when a limit is passed."""
+    from evals.gates import load_benchmarks  # not at the top: its imports would count as memory and time of each part
+
     rounds = "5" if quick else "30"
     ours, usual = part("lantern", rounds), part("baseline", rounds)
     if not quick:
@@ -209,7 +201,7 @@ if __name__ == "__main__":
     if "--part" in sys.argv:
         name, *rest = sys.argv[sys.argv.index("--part") + 1 :]
         parts: dict[str, Callable[[], dict[str, float]]] = {
-            "lantern": lambda: lantern(int(rest[0])), "baseline": lambda: baseline(int(rest[0])), "builds": builds, "rebuild": lambda: rebuild(rest[0]),
+            "lantern": lambda: lantern(int(rest[0])), "baseline": lambda: baseline(int(rest[0])), "builds": builds,
         }  # fmt: skip
         print(json.dumps(parts[name]()))
     else:

@@ -11,10 +11,14 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from bot.assistant import Assistant
+from bot.build import open_build, open_collection
 from bot.conversation import Action, Conversation
+from bot.encoder import Encoder
 from bot.load import load_assistant
+from bot.retrieval.card import load_cards
 from bot.retrieval.followup import resolve
 from bot.retrieval.langchain import CardRetriever
+from bot.retrieval.querybank import QueryBank
 from bot.retrieval.retriever import Retriever, terms
 
 from ..conftest import SMALL, Ask, Small
@@ -58,6 +62,16 @@ def test_one_hit_a_card_best_first(small_retriever: Retriever) -> None:
     assert all(len(h.passage_similarity) == len(h.card.passages) for h in hits)
 
 
+def test_each_passage_is_compared_with_the_question_itself(small_retriever: Retriever) -> None:
+    question = "what happens to the bladder over the years"
+    encode = small_retriever.encoder.encode_one
+    for hit in small_retriever.search(question, k=8):
+        wanted = [float(encode(f"{hit.card.title} {p.text}") @ encode(question)) for p in hit.card.passages]
+        assert hit.passage_similarity == pytest.approx(wanted, abs=1e-4)
+        everything = [encode(text) @ encode(question) for text in (hit.card.title, *hit.card.questions)]
+        assert hit.similarity == pytest.approx(sum(sorted([*wanted, *everything])[-2:]) / 2, abs=1e-4)
+
+
 def test_k_is_kept(small_retriever: Retriever) -> None:
     assert len(small_retriever.search("ketamine", k=2)) == 2
 
@@ -76,11 +90,17 @@ def test_a_topic_is_only_a_mild_prior(small_retriever: Retriever) -> None:
     assert small_retriever.search("Can ketamine harm the bladder?", {"consultation": 1.0})[0].card.id == "risks-bladder"
 
 
-def test_nearest_looks_only_among_the_ids_given(small_retriever: Retriever) -> None:
-    found = small_retriever.nearest("Can ketamine harm the bladder?", ["evidence-ocd", "consultation-cost"])
-    assert found is not None
-    assert found[0] in ("evidence-ocd", "consultation-cost")
-    assert small_retriever.nearest("anything", ["no-such-card"]) is None
+def test_nearest_looks_only_among_the_ids_given_that_are_not_served(small_built: Small) -> None:
+    built, settings = open_build(small_built.settings), small_built.settings
+    cards = load_cards(settings.knowledge_dir / "cards")
+    served = {i: c for i, c in cards.items() if i not in ("evidence-ocd", "consultation-cost", "risks-bladder")}
+    retriever = Retriever(served, Encoder(built.folder), open_collection(settings, built), QueryBank.load(built.folder).of(served), {})
+    assert all(h.card.id in served for h in retriever.search("Can ketamine harm the bladder?"))
+    for among, card in ((["evidence-ocd", "consultation-cost"], "evidence-ocd"), (["consultation-cost", "risks-bladder"], "consultation-cost"), (list(cards), "evidence-ocd")):
+        found = retriever.nearest("Does it help people with OCD?" if card == "evidence-ocd" else "what does it cost", among)
+        assert found is not None
+        assert found[0] == card
+    assert retriever.nearest("Does it help people with OCD?", ["risks-memory", "no-such-card"]) is None
 
 
 def test_terms_are_plain_content_words() -> None:
