@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 
 from bot.conversation import ACTION_OF, Action, Block, Category, Conversation, Draft, Reply, Statement
-from bot.guardrails import wording
+from bot.guardrails import tones, wording
 from bot.guardrails.amounts import find_amounts
 from bot.guardrails.gate import Gate
 from bot.guardrails.screen import Verdict
@@ -287,10 +287,10 @@ class Assistant:
         parts = self._parts(resolved, verdict, hits)
         alone = len(parts) == 1
         unsure = alone and (confidence < SURE or parts[0].unanswered > UNANSWERED)
-        lead = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if unsure else ""
+        lead = " ".join([*self._kind_word(verdict.text, self._turn(conversation)), *([self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title)] if unsure else [])])
         best = alone and parts[0].card is hits[0].card and resolved.mode == "normal"
         also = [h for h in hits[1:2] if best and hits[0].score - h.score < CLOSE]
-        draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also)
+        draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also, yes_or_no=extractive.asks_yes_or_no(resolved.query))
         released = self.gate.release(draft)
         if not released.draft.statements:
             return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("not_covered"), why=f"gate: {released.dropped[:1]}")
@@ -303,12 +303,17 @@ class Assistant:
         closing = tuple(b for b in released.draft.blocks if b.lead.startswith("**"))
         return Composed(reply, self._task(verdict.text, verdict.usable if resolved.carried else (), parts, hits, resolved.mode), lead, closing=closing)
 
+    def _kind_word(self, text: str, turn: int) -> list[str]:
+        """How the answer to somebody who tells of a loss or a hard time opens."""
+        name = next((n for n in ("loss", "hard") if tones.has(n, text)), None)
+        return [self.replies.text(name, turn)] if name else []
+
     def _defer(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit]) -> Reply | Composed:
         turn = self._turn(conversation)
         if not hits or hits[0].similarity < 0.45:
             return self._fixed(conversation, verdict, "personal_medical_bare")
         lead = self.replies.text("dependence" if verdict.tone == "dependence" else "personal_medical", turn, conversation.country)
-        draft = self.gate.release(extractive.compose(hits[:1], hits, self._titles, lead=lead, brief=True)).draft
+        draft = self.gate.release(extractive.compose(hits[:1], hits, self._titles, lead=lead, brief=True, yes_or_no=False)).draft
         if not draft.statements:
             return self._fixed(conversation, verdict, "personal_medical_bare")
         text, citations = render(draft, self.knowledge.cards, self.knowledge.sources)

@@ -17,6 +17,7 @@ from bot.load import link_hosts
 from bot.retrieval.card import Card, Source, load_cards, load_sources
 from bot.review.lint import reading_grade
 from bot.settings import Settings
+from bot.writers.extractive import bare
 from bot.writers.replies import Replies
 from evals.cases import Case
 from evals.judge import Judge
@@ -176,12 +177,13 @@ class Checker:
         names = [n for n in ("sticky", "minor", "minor_treatment") if n in self.replies.names]
         fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}
         nearest = {self.replies.text("nearest", i, title=c.title) for i in range(len(self.replies.wordings("nearest"))) for c in cards}
-        return text in fixed | nearest
+        kind = next((k for name in ("loss", "hard") for k in self.replies.wordings(name) if text.startswith(k)), "")
+        return text in fixed | nearest | {kind} or text.removeprefix(kind).strip() in nearest
 
     def _leads(self, case: Case, text: str) -> Mark:
         """Whether the passage shown first is one that answers the question."""
         card, prose = self.cards[case.expect_cards[0]], " ".join(_MARKS.sub("", text).split())
-        shown = {at: i for i, p in enumerate(card.passages) if (at := prose.find(p.text)) >= 0}
+        shown = {at: i for i, p in enumerate(card.passages) if (at := prose.find(" ".join(s.text for s in bare(p.sentences)))) >= 0}
         wanted = {card.opening_with(opening) for opening in case.expect_leads}
         first = shown[min(shown)] if shown else None
         came = f"“{card.passages[first].text[:60]}”" if first is not None else "another text"

@@ -28,6 +28,7 @@ _MARKERS = re.compile(r"((?:\s*\[\^[^\]\s]+\])+)")
 _MARKER = re.compile(r"\[\^([^\]\s]+)\]")
 _HEADING = re.compile(r"^##\s+(.*?)\s*$")
 SECTIONS = {
+    "keep in mind": "keep",
     "how sure is this?": "sure",
     "worth asking your clinician": "ask",
     "in simpler words": "simpler",
@@ -78,7 +79,7 @@ class SignOff(BaseModel):
 
 
 class Card(BaseModel):
-    """The unit of vetted knowledge. `passages[0]` is the main message."""
+    """The unit of vetted knowledge. `passages[0]` is the main message; `keep` is what no answer from this card may lack."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,6 +95,7 @@ class Card(BaseModel):
     expires_on: date | None = None
     clinical_signoff: tuple[SignOff, ...] = ()
     passages: tuple[Passage, ...] = Field(min_length=1)
+    keep: tuple[Sentence, ...] = ()
     sure: tuple[Sentence, ...] = ()
     ask: tuple[str, ...] = ()
     simpler: tuple[Sentence, ...] = ()
@@ -109,6 +111,7 @@ class Card(BaseModel):
         """Every cited sentence of the card, in reading order."""
         for passage in self.passages:
             yield from passage.sentences
+        yield from self.keep
         yield from self.sure
         yield from self.simpler
 
@@ -199,7 +202,7 @@ def parse_card(text: str, path: Path | str = "<card>") -> Card:
     all_lines = text.splitlines()
     fences = [i for i, line in enumerate(all_lines) if line.strip() == "---"]
     offset = fences[1] + 1 if len(fences) > 1 else 0
-    blocks: dict[str, list[tuple[int, str]]] = {"main": [], "sure": [], "ask": [], "simpler": []}
+    blocks: dict[str, list[tuple[int, str]]] = {"main": [], "keep": [], "sure": [], "ask": [], "simpler": []}
     where = "main"
     for number, line in enumerate(all_lines[offset:], start=offset + 1):
         if heading := _HEADING.match(line):
@@ -230,6 +233,7 @@ def parse_card(text: str, path: Path | str = "<card>") -> Card:
         return Card(
             **meta,
             passages=tuple(Passage(sentences=s) for s in cited("main")),
+            keep=tuple(x for s in cited("keep") for x in s),
             sure=tuple(x for s in cited("sure") for x in s),
             simpler=tuple(x for s in cited("simpler") for x in s),
             ask=ask,

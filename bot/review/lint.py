@@ -27,6 +27,7 @@ UNAVOIDABLE_TERMS = (
     "glutamate", "serotonin", "veterans", "suicidal", "suicide", "cognitive", "behavioral", "emergency",
 )
 MAX_GRADE = 10.0
+KEEP_WORDS = 32
 # A card's sources are read again within this many days.
 REVIEW_DAYS = 366
 # From the firmest to the least firm; a card may not sound firmer than the firmest fact that it rests on.
@@ -102,7 +103,7 @@ def reading_grade(text: str) -> float:
 
 def card_text(card: Card) -> str:
     """All prose of a card that a visitor may read, without citation markers."""
-    return " ".join(s.text for p in card.passages for s in p.sentences) + " " + " ".join(s.text for s in card.sure)
+    return " ".join(s.text for s in (*(x for p in card.passages for x in p.sentences), *card.keep, *card.sure))
 
 
 def _all_text(card: Card, lib: Library) -> Iterator[tuple[int, str]]:
@@ -177,6 +178,8 @@ def _reading(card: Card, _: Library) -> Iterator[Fault]:
     for p in card.passages:
         if len(p.text.split()) > 110:
             yield Fault(card.path, p.sentences[0].line, "passage-length", "a paragraph is over 110 words", "Split it")
+    if sum(len(s.text.split()) for s in card.keep) > KEEP_WORDS:
+        yield Fault(card.path, card.keep[0].line, "keep", f"“Keep in mind” is over {KEEP_WORDS} words", "Keep the one line that no answer may lack")
 
 
 def _shape(card: Card, lib: Library) -> Iterator[Fault]:
@@ -254,7 +257,7 @@ def _contradictions(lib: Library) -> Iterator[Fault]:
 
     It compares words, not meaning: it finds the slip of an editor who changed one card and forgot its neighbour.
     """
-    rows = [(card, s, _stems(s.text)) for card in lib.cards.values() for s in (*(x for p in card.passages for x in p.sentences), *card.sure)]
+    rows = [(card, s, _stems(s.text)) for card in lib.cards.values() for s in (*(x for p in card.passages for x in p.sentences), *card.keep, *card.sure)]
     holders: dict[str, list[int]] = {}
     for i, (_, _, stems) in enumerate(rows):
         for stem in stems:

@@ -82,7 +82,7 @@ RESEARCH = re.compile(
 _ADVICE = re.compile(
     rf"\b(?:consult\w*|talk|speak|discuss|ask|check|share|tell|see|seek\w*)\b[^.!?]{{0,40}}\b(?:with|to|for|from)?\s*{_CLINICIAN}|\b(?:seek|get) (?:help|care|medical)\b|"
     r"^(?:it['’]?s? (?:is )?)?(?:important|essential|crucial|best) to (?:discuss|consult|talk|have|seek|ask)\b", re.I)
-_NEGATION = re.compile(r"\b(?:not|no|never|none|cannot|can['’]t|isn['’]t|aren['’]t|doesn['’]t|don['’]t|without|nor)\b", re.I)
+_NEGATION = re.compile(r"\b(?:not|no|nobody|nothing|neither|never|none|cannot|can['’]t|isn['’]t|aren['’]t|doesn['’]t|don['’]t|without|nor)\b", re.I)
 _MARKED_AS_SELLING = {"selling", "sourcing", "hype", "self-promotion"}
 
 

@@ -20,6 +20,7 @@ from markdown_it.utils import OptionsDict
 from bot.conversation import Action, Category, Citation, Reply
 from bot.helplines import Helplines, Line
 from bot.retrieval.card import Card, Source
+from bot.writers.extractive import ASK, HOW_SURE, KEEP
 
 KIND = {
     "animal": "Animal study", "case-report": "Case report", "guideline": "Professional guideline", "label": "Official medicine label",
@@ -31,6 +32,7 @@ EVIDENCE = {
     "guidance": "Professional guidance", "law": "Law and rules", "service-info": "Practical information",
 }
 # A line above a reply that is not a plain answer, so that its kind is clear without color.
+APART = {KEEP: "keep", HOW_SURE: "sure", ASK: "ask"}
 TAG = {
     Action.REFUSE: "Outside what I can do",
     Action.CRISIS: "You matter. People can help now",
@@ -162,10 +164,10 @@ class View:
         }
 
     def _answer(self, reply: Reply) -> str:
-        """The reply's paragraphs; "How sure is this?" and the clinician question are set apart."""
+        """The reply's paragraphs; what is to be kept in mind, how sure it is and the clinician question are set apart."""
         parts = []
         for paragraph in _clean(reply.text).split("\n\n"):
-            kind = "sure" if paragraph.startswith("**How sure is this?**") else "ask" if paragraph.startswith("**Worth asking your clinician:**") else ""
+            kind = next((name for opening, name in APART.items() if paragraph.startswith(opening)), "")
             html = self.markdown(paragraph, reply.citations)
             parts.append(f'<div class="{kind}">{html}</div>' if kind else html)
         return "".join(parts)

@@ -18,6 +18,16 @@ FLOOR = 0.30
 SAID = 0.6
 _LONGER = re.compile(r"\w{5,}")
 ALSO = "**You may also be asking: {title}**"
+KEEP, HOW_SURE, ASK = "**Keep in mind:**", "**How sure is this?**", "**Worth asking your clinician:**"
+# "Yes" or the like at the head of a passage answers its card's title, and the words that may not follow it when it goes.
+_OPENING = re.compile(
+    r"^(?:(?:(?:Often|Usually|Sometimes),? )?(?:yes|no)|Not (?:always|really|by itself)|Perhaps|(?:They|It|There) (?:may|might|can|do|does)(?: be)?|Hardly at all)"
+    r"(?:\. |, (?!(?:and|but|though|if|only|not|because|as|so|or|with|at|to|when|unless|until|in)\b))(?=\w)", re.I)
+_NEGATION = re.compile(r"\b(?:no|not|nobody|none|nothing|never|neither|cannot)\b|n't\b", re.I)
+# A question that a yes or a no answers: a verb opens it or one of its clauses.
+_YES_OR_NO = re.compile(
+    r"(?:^|[.!?,;:\n]\s*|\b(?:so|and|but|or|if|whether|hi|hello|well|ok)\s+)(?:is|are|was|were|am|do|does|did|can|could|will|would|should|has|have|had|may|might"
+    r"|isn'?t|aren'?t|don'?t|doesn'?t|can'?t|won'?t)\b", re.I)
 
 
 class Found(Protocol):
@@ -37,9 +47,18 @@ def _statements(card: Card, sentences: Sequence[Sentence], support: str) -> tupl
     return tuple(Statement(text=s.text, card=card.id, sources=s.sources, support=support, certainty=card.certainty) for s in sentences)
 
 
-def passage_block(card: Card, passage: Passage) -> Block:
-    """A passage as statements that rest on it."""
-    return Block(statements=_statements(card, passage.sentences, passage.text))
+def passage_block(card: Card, passage: Passage, plain: bool = False) -> Block:
+    """A passage as statements that rest on it; `plain`: without a yes or no at its head."""
+    return Block(statements=_statements(card, bare(passage.sentences) if plain else passage.sentences, passage.text))
+
+
+def _kept(card: Card, blocks: Sequence[Block]) -> list[Block]:
+    """What no answer from this card may lack, unless the blocks say it."""
+    said = [Passage(sentences=tuple(Sentence(text=s.text, sources=s.sources) for b in blocks for s in b.statements))]
+    line = Passage(sentences=card.keep)
+    if not card.keep or _said(line, said) >= SAID:
+        return []
+    return [Block(lead=KEEP, statements=_statements(card, card.keep, line.text))]
 
 
 def _length(blocks: Sequence[Block]) -> int:
@@ -51,6 +70,24 @@ def _said(passage: Passage, before: Sequence[Passage]) -> float:
     words = _LONGER.findall(passage.text.lower())
     known = {w for p in before for w in _LONGER.findall(p.text.lower())}
     return sum(w in known for w in words) / len(words) if words else 1.0
+
+
+def bare(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """A passage without a "Yes" or "No" at its head, for where it would answer another question than its card's title."""
+    first, *rest = sentences
+    opening = _OPENING.match(f"{first.text} x")
+    if not opening:
+        return tuple(sentences)
+    remaining = first.text[opening.end() :]
+    if re.search(r"\bno\b", opening[0], re.I) and not _NEGATION.search(remaining or (rest[0].text if rest else "")):
+        return tuple(sentences)  # without its "No" it would say the opposite
+    head = (first.model_copy(update={"text": remaining[0].upper() + remaining[1:]}),) if remaining else ()
+    return (*head, *rest) or tuple(sentences)
+
+
+def asks_yes_or_no(question: str) -> bool:
+    """Whether a yes or a no would answer `question`."""
+    return _YES_OR_NO.search(question) is not None
 
 
 def choose(found: Found, budget: int) -> list[int]:
@@ -82,7 +119,7 @@ def related_questions(found: Sequence[Found], used: set[str], titles: dict[str, 
 
 def compose(
     parts: Sequence[Found], others: Sequence[Found], titles: dict[str, str], mode: str = "normal", lead: str = "", brief: bool = False,
-    also: Sequence[Found] = (),
+    also: Sequence[Found] = (), yes_or_no: bool = True,
 ) -> Draft:
     """Write an answer.
 
@@ -93,6 +130,7 @@ def compose(
         lead: a fixed opening, such as a deferral.
         brief: leave out certainty and next step (the caller adds its own close).
         also: a card that may be the one meant, if any; the passage that answers best follows under its title.
+        yes_or_no: whether a yes or a no answers the question; else a passage that opens with one goes without it.
     """
     main = parts[0].card
     blocks: list[Block] = [Block(lead=lead)] if lead else []
@@ -100,21 +138,23 @@ def compose(
     if mode == "simpler" and main.simpler:
         blocks.append(Block(statements=_statements(main, main.simpler, " ".join(s.text for s in main.simpler))))
     else:
-        budget = MORE_WORDS if mode == "more" else WORDS if not lead else WORDS - 25
-        budget -= _length(second) + sum(len(b.lead.split()) for b in second)
+        budget = MORE_WORDS if mode == "more" else WORDS - len(lead.split())
+        budget -= _length(second) + sum(len(b.lead.split()) for b in second) + sum(len(s.text.split()) for s in main.keep)
         for i, part in enumerate(parts):
             share = budget if len(parts) == 1 else budget // len(parts) + 10
             for j, position in enumerate(choose(part, share)):
                 if i and j and _length(blocks) > budget:
                     continue
-                blocks.append(passage_block(part.card, part.card.passages[position]))
+                blocks.append(passage_block(part.card, part.card.passages[position], plain=j > 0 or not yes_or_no))
     blocks += second
+    for part in parts:
+        blocks += _kept(part.card, blocks)
     if not brief:
         if main.sure and mode != "simpler":
             sure = main.sure if mode == "more" else main.sure[: 1 if also else 2]
-            blocks.append(Block(lead="**How sure is this?**", statements=_statements(main, sure, " ".join(s.text for s in main.sure))))
+            blocks.append(Block(lead=HOW_SURE, statements=_statements(main, sure, " ".join(s.text for s in main.sure))))
         if main.ask:
-            blocks.append(Block(lead=f"**Worth asking your clinician:** {main.ask[0]}"))
+            blocks.append(Block(lead=f"{ASK} {main.ask[0]}"))
     used = {p.card.id for p in (*parts, *also)}
     return Draft(blocks=tuple(blocks), related=related_questions([*parts, *others], used, titles))
 

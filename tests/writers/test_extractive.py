@@ -12,9 +12,9 @@ import textstat
 from bot.assistant import CONFIDENT, SURE
 from bot.conversation import Action, Conversation, Draft
 from bot.load import load_assistant
-from bot.retrieval.card import Card, Sentence, parse_card
+from bot.retrieval.card import Card, Passage, Sentence, parse_card
 from bot.writers import extractive
-from bot.writers.extractive import MORE_WORDS, WORDS, choose, compose, question_parts, related_questions
+from bot.writers.extractive import KEEP, MORE_WORDS, WORDS, asks_yes_or_no, bare, choose, compose, question_parts, related_questions
 from bot.writers.replies import Replies
 
 from ..conftest import Ask, Small
@@ -122,6 +122,56 @@ def test_certainty_and_a_next_step_follow() -> None:
     assert [b.lead for b in draft.blocks if b.lead] == ["**How sure is this?**", "**Worth asking your clinician:** What about me?"]
 
 
+def opened(*sentences: str) -> list[str]:
+    return [s.text for s in bare([Sentence(text=s, sources=("s1",)) for s in sentences])]
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    (["Yes, it can hurt the bladder."], ["It can hurt the bladder."]), (["Yes. It can hurt.", "Ask."], ["It can hurt.", "Ask."]), (["They may.", "Small studies say so."], ["Small studies say so."]),
+    (["Often, yes. They go together."], ["They go together."]), (["No, it does not mend the brain."], ["It does not mend the brain."]), (["Not always.", "Some people wait."], ["Some people wait."]),
+])
+def test_a_yes_or_no_to_another_question_is_left_out(before: list[str], after: list[str]) -> None:
+    assert opened(*before) == after
+
+
+@pytest.mark.parametrize("sentences", [["Yes."], ["Yes, but only in clinics."], ["No, it is a medicine like others."], ["Yesterday it was new."], ["Nobody knows."], ["They may not work."], ["It can hurt the bladder."]])
+def test_what_must_stay_for_the_sense_stays(sentences: list[str]) -> None:
+    assert opened(*sentences) == sentences
+
+
+def test_only_a_question_that_wants_it_gets_a_yes() -> None:
+    yes = card("opens", "Yes, it can hurt the bladder.", "Yes, slowly.")
+    assert texts(compose([Hit(yes, passage_similarity=(0.8, 0.8))], [], {}))[0].startswith("Yes")
+    assert texts(compose([Hit(yes, passage_similarity=(0.8, 0.8))], [], {}, yes_or_no=False))[0] == "It can hurt the bladder."
+    assert texts(compose([Hit(yes, passage_similarity=(0.8, 0.8), lead=1)], [], {}))[1] == "It can hurt the bladder."
+
+
+@pytest.mark.parametrize("question", ["is it safe", "so can it hurt me", "I feel low. Does it help?", "hi, will insurance pay"])
+def test_questions_for_a_yes_or_no(question: str) -> None:
+    assert asks_yes_or_no(question)
+
+
+@pytest.mark.parametrize("question", ["why is it banned", "bladder harm", "how long does it last", "what do doctors do"])
+def test_questions_for_more_than_a_yes_or_no(question: str) -> None:
+    assert not asks_yes_or_no(question)
+
+
+KEPT = FULL.model_copy(update={"keep": (Sentence(text="Never stop a medicine suddenly.", sources=("s1",)),)})
+
+
+@pytest.mark.parametrize("mode", ["normal", "more", "simpler"])
+@pytest.mark.parametrize("brief", [True, False])
+def test_what_no_answer_may_lack_is_in_every_answer(mode: str, brief: bool) -> None:
+    """R-34: a safety line does not hang on which paragraph answers."""
+    draft = compose([Hit(KEPT, passage_similarity=(0.8, 0.1, 0.1), lead=1)], [], {}, mode, brief=brief)
+    assert [b.lead for b in draft.blocks if "Never stop a medicine suddenly." in [s.text for s in b.statements]] == [KEEP]
+
+
+def test_what_was_said_is_not_said_again() -> None:
+    said = KEPT.model_copy(update={"passages": (Passage(sentences=KEPT.keep), *KEPT.passages)})
+    assert texts(compose([Hit(said, passage_similarity=(0.8, 0.1, 0.1, 0.1))], [], {})).count("Never stop a medicine suddenly.") == 1
+
+
 def test_simpler_uses_the_simpler_words() -> None:
     """R-53."""
     assert texts(compose([Hit(FULL, passage_similarity=(0.8, 0.1, 0.1))], [], {}, "simpler")) == ["It is simple."]
@@ -192,9 +242,9 @@ def test_every_factual_sentence_of_an_answer_is_cited(ask: Ask, cards: dict[str,
             assert re.search(r"\[\d+\]$", paragraph.strip()), paragraph
         used = {int(n) for n in re.findall(r"\[(\d+)\]", reply.text)}
         assert used == {c.n for c in reply.citations}
-        known = {s.text for i in reply.cards for s in sentences(cards[i])}
+        known = {s.text for i in reply.cards for part in (sentences(cards[i]), *(bare(p.sentences) for p in cards[i].passages)) for s in part}
         for piece in re.split(r"(?:\[\d+\])+", " ".join(body)):
-            text = re.sub(r"\*\*How sure is this\?\*\*|\*\*You may also be asking: [^*]+\*\*", "", piece).strip()
+            text = re.sub(r"\*\*How sure is this\?\*\*|\*\*Keep in mind:\*\*|\*\*You may also be asking: [^*]+\*\*", "", piece).strip()
             assert not text or text in known, text
 
 
@@ -215,7 +265,7 @@ def test_the_writer_never_invents_a_sentence(cards: dict[str, Card]) -> None:
         for near in ((), (0.9,) * len(one.passages), tuple(i / 10 for i in range(len(one.passages)))):
             for mode in ("normal", "more", "simpler"):
                 draft = extractive.compose([Hit(one, passage_similarity=near)], [], {}, mode)
-                assert {s.text for s in draft.statements} <= {s.text for s in one.sentences()}
+                assert {s.text for s in draft.statements} <= {s.text for part in (one.sentences(), *(bare(p.sentences) for p in one.passages)) for s in part}
 
 
 def test_the_word_that_joins_two_questions_is_not_part_of_the_second() -> None:
