@@ -42,7 +42,8 @@ class Thresholds:
 
     A part of a message counts only if the whole is at least faintly suspect (the floors), because a fragment
     without its context is easily misread. A refusal rule yields only to a router that is all but certain of the
-    opposite; a crisis rule never yields.
+    opposite; a crisis rule never yields. An earlier crisis that was less sure than `crisis_memory` is remembered
+    against a brush-off ("never mind, I'm fine") but does not turn whatever short thing follows into a crisis.
     """
 
     crisis: float = 0.35
@@ -55,6 +56,7 @@ class Thresholds:
     refuse_rule_floor: float = 0.02
     defer: float = 0.45
     other: float = 0.60
+    crisis_memory: float = 0.85
 
     def reads_parts(self, crisis: float, refuse: float) -> bool:
         """Whether a message's parts can matter, given what the whole of it seems to be."""
@@ -196,29 +198,29 @@ class Screen:
 def decide(evidence: Evidence, at: Thresholds) -> Verdict:
     """The verdict that the evidence gives at these thresholds."""
     past = [_past(turn, at) for turn in evidence.earlier]
-    remembers = next((c for c in reversed(past) if c and ACTION_OF[c] is Action.CRISIS), None)
-    refused = next((c for c in reversed(past[-2:]) if c and ACTION_OF[c] is Action.REFUSE), None)
+    remembers, sure = next(((c, p) for c, p in reversed(past) if c and ACTION_OF[c] is Action.CRISIS), (None, 0.0))
+    refused = next((c for c, _ in reversed(past[-2:]) if c and ACTION_OF[c] is Action.REFUSE), None)
     text = evidence.turn.text
-    category, confidence, why = _category(evidence, at, remembers, refused)
+    category, confidence, why = _category(evidence, at, remembers, refused, sure >= at.crisis_memory)
     language = evidence.language
     if language == "en" and (spoken := {r.lang for r in evidence.turn.fired if r.category is category}) and "en" not in spoken:
         language = min(spoken)  # too short to tell by itself, but only rules of that language fired
     return Verdict(
         category, confidence, why, text, language, _topics(evidence.turn.scores), _of(evidence.turn.scores, Action.ABSTAIN) if evidence.turn.scores else 0.5, remembers,
-        usable=tuple(t.text for t, c in zip(evidence.earlier, past, strict=True) if c is None),
+        usable=tuple(t.text for t, (c, _) in zip(evidence.earlier, past, strict=True) if c is None),
         tone=tones.tone(category, text, remembers is not None, any("means" in r.id for r in evidence.turn.fired)),
         minor=any(tones.has("minor", t) for t in (text, *(turn.text for turn in evidence.earlier))),
     )
 
 
-def _past(turn: Turn, at: Thresholds) -> Category | None:
-    """The crisis or refusal that an earlier turn was, or None."""
-    category, _, _ = _category(Evidence(turn, (), (), (), "en"), at, None, None)
-    return category if ACTION_OF[category] in (Action.CRISIS, Action.REFUSE) else None
+def _past(turn: Turn, at: Thresholds) -> tuple[Category | None, float]:
+    """The crisis or refusal that an earlier turn was, or None; and how sure that is."""
+    category, confidence, _ = _category(Evidence(turn, (), (), (), "en"), at, None, None)
+    return (category if ACTION_OF[category] in (Action.CRISIS, Action.REFUSE) else None), confidence
 
 
-def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, refused: Category | None) -> tuple[Category, float, str]:
-    """(category, confidence, why), by the contract's precedence."""
+def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, refused: Category | None, firmly: bool = False) -> tuple[Category, float, str]:
+    """(category, confidence, why), by the contract's precedence; `firmly`: the crisis remembered was plain to see."""
     whole, text = evidence.turn.scores, evidence.turn.text
     fired = {a: [r for r in evidence.turn.fired if ACTION_OF[r.category] is a] for a in Action}
     if crisis := fired[Action.CRISIS]:
@@ -227,7 +229,7 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         return category, 1.0, "rule " + next(r.id for r in crisis if r.category is category)
     if found := _suspect(evidence, Action.CRISIS, at.crisis, at.crisis_part, at.crisis_floor, at.other):
         return found
-    if remembers and (tones.has("fine", text) or (remembers is not Category.MEDICAL_EMERGENCY and not tones.asks(text) and len(text.split()) <= 12)):
+    if remembers and (tones.has("fine", text) or (firmly and remembers is not Category.MEDICAL_EMERGENCY and not tones.asks(text) and len(text.split()) <= 12)):
         return remembers, 1.0, "memory: a crisis is not cleared by this"
     refusals = fired[Action.REFUSE]
     if refusals and (not whole or _of(whole, Action.REFUSE) >= at.refuse_rule_floor):

@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.conversation import TOPICS, Category
 
 CATEGORIES: tuple[Category, ...] = tuple(Category)
-LATER = "wx"  # how the authors' codes begin of the examples written after the router had been trained on those before, wave by wave
+LATER = "wxy"  # how the authors' codes begin of the examples written after the router had been trained on those before, wave by wave
 
 
 @dataclass(frozen=True)

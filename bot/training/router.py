@@ -32,7 +32,7 @@ LEARNING_RATE = 1.8e-4
 FURTHER_RATE = 9e-5
 LABEL_SMOOTHING = 0.03
 HELD_OUT = 0.06
-REPEATED = 0.5
+REPEATED = 0.4
 
 
 def classifier() -> Any:
@@ -102,8 +102,8 @@ def train(
         # Bucketing by length keeps batches nearly free of padding; buckets are shuffled again.
         chunk = BATCH * 40
         batches = []
-        for start in range(0, len(rows), chunk):
-            part = sorted(rows[start : start + chunk], key=lambda r: len(r[0][0]) + len(r[0][1]))
+        for at in range(0, len(rows), chunk):
+            part = sorted(rows[at : at + chunk], key=lambda r: len(r[0][0]) + len(r[0][1]))
             batches += [part[i : i + BATCH] for i in range(0, len(part), BATCH)]
         rng.shuffle(batches)
         for batch in batches:

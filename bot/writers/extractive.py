@@ -11,11 +11,13 @@ from bot.retrieval.card import Card, Passage, Sentence
 
 WORDS = 105
 MORE_WORDS = 190
-# A further passage joins the main message only if it is about as close to the question as the closest one.
+# A further passage joins the leading one only if it is about as close to the question as the closest one.
 NEAR = 0.12
 FLOOR = 0.30
-# A passage of whose longer words so many were just shown mostly repeats them.
-SAID = 0.6
+SOONER = 0.05
+# A passage of whose longer words more than this share was just shown mostly repeats them; a safety line must be nearly whole there already.
+SAID = 0.5
+SAFETY_SAID = 0.7
 _LONGER = re.compile(r"\w{5,}")
 ALSO = "**You may also be asking: {title}**"
 KEEP, HOW_SURE, ASK = "**Keep in mind:**", "**How sure is this?**", "**Worth asking your clinician:**"
@@ -56,7 +58,7 @@ def _kept(card: Card, blocks: Sequence[Block]) -> list[Block]:
     """What no answer from this card may lack, unless the blocks say it."""
     said = [Passage(sentences=tuple(Sentence(text=s.text, sources=s.sources) for b in blocks for s in b.statements))]
     line = Passage(sentences=card.keep)
-    if not card.keep or _said(line, said) >= SAID:
+    if not card.keep or _said(line, said) >= SAFETY_SAID:
         return []
     return [Block(lead=KEEP, statements=_statements(card, card.keep, line.text))]
 
@@ -93,8 +95,8 @@ def asks_yes_or_no(question: str) -> bool:
 def choose(found: Found, budget: int) -> list[int]:
     """Which passages of a card to show, as positions, in the order to show them.
 
-    The one that answers the question leads and the main message comes next. Further passages follow, in the card's
-    order, if they are close to the question, fit the budget and do not say again what is said.
+    The one that answers the question leads. Further passages follow, in the card's order and the main message a little
+    sooner than others, if they are close to the question, fit the budget and do not say again what is said.
     """
     passages, near, whole = found.card.passages, found.passage_similarity, budget == MORE_WORDS
     chosen = [found.lead]
@@ -103,8 +105,8 @@ def choose(found: Found, budget: int) -> list[int]:
     best = max(near)
     for i in rest:
         length = len(passages[i].text.split())
-        close = i == 0 or near[i] >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45)
-        wanted = whole or (close and _said(passages[i], [passages[j] for j in chosen]) < SAID)
+        close = near[i] + (SOONER if i == 0 else 0) >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45)
+        wanted = whole or (close and _said(passages[i], [passages[j] for j in chosen]) <= SAID)
         if words + length <= budget and wanted:
             chosen.append(i)
             words += length

@@ -354,6 +354,7 @@ def test_embedded_on_a_site(visit: Make) -> None:
     frame.locator("[data-ready=yes]").wait_for()
     page.wait_for_function("document.activeElement.id === 'lantern-widget'")
     frame.locator("#lantern-say:focus").wait_for()
+    assert frame.locator("body").evaluate("scrollY") == 0  # who speaks is in sight, not scrolled away by the focus
     page.keyboard.type(QUESTION)
     page.keyboard.press("Enter")
     frame.locator(".bot").wait_for()

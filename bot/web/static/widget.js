@@ -344,7 +344,7 @@ window.Lantern = (() => {
       lastEscape = Date.now();
       if (window.parent !== window && !sheet.open) window.parent.postMessage({ lantern: "escape", url: data.exit }, "*");
     }, true);
-    addEventListener("message", (e) => { if (e.source === window.parent && e.data?.lantern === "focus") say.focus(); });
+    addEventListener("message", (e) => { if (e.source === window.parent && e.data?.lantern === "focus") say.focus({ preventScroll: true }); });
 
     // ---- the message box ----
     // The page has a <base>, against which "#..." would load the page again.
