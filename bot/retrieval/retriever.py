@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import bm25s
@@ -39,18 +40,14 @@ _STOP = frozenset(
 _SUFFIXES = ("ations", "ation", "ings", "ing", "ers", "ed", "es", "s")
 
 
+@lru_cache(maxsize=50_000)
+def _stem(word: str) -> str:
+    return next((word[: -len(suffix)] for suffix in _SUFFIXES if word.endswith(suffix) and len(word) - len(suffix) >= 4), word)
+
+
 def terms(text: str) -> list[str]:
     """Lower-case content words with plain suffixes removed, for BM25."""
-    out = []
-    for word in _WORD.findall(text.lower().replace("’", "'")):
-        if word in _STOP:
-            continue
-        for suffix in _SUFFIXES:
-            if word.endswith(suffix) and len(word) - len(suffix) >= 4:
-                word = word[: -len(suffix)]
-                break
-        out.append(word)
-    return out
+    return [_stem(word) for word in _WORD.findall(text.lower().replace("’", "'")) if word not in _STOP]
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class Retriever:
     """
 
     def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, bank: QueryBank, queries: Mapping[str, Sequence[Query]]) -> None:
-        self.cards, self.encoder, self._bank = cards, encoder, bank
+        self.cards, self.encoder = cards, encoder
         self._ids, self._topics = list(self.cards), [c.topic for c in self.cards.values()]
         corpus = [
             terms(" ".join([c.title, c.title, *c.questions, *(q.text for q in queries.get(c.id, ())), *(p.text for p in c.passages)])) for c in self.cards.values()
@@ -104,6 +101,7 @@ class Retriever:
         self._owners = np.concatenate([texts, [self._at.get(card, NO_CARD) for card in bank.cards]]).astype(np.int64)
         self._vectors: Floats = np.concatenate([vectors[[row for *_, row in rows]], bank.vectors])
         self._vetted = len(rows)
+        self._bank = replace(bank, vectors=self._vectors[self._vetted :])  # a view: the queries' vectors are held once
         self._aside = {i: vectors[row] for row, i in enumerate(ids) if card_of(i) not in self._at}
         self._bounds = np.searchsorted(texts[: sum(not other for other, *_ in rows)], np.arange(len(self._ids) + 1))
 

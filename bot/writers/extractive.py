@@ -11,6 +11,7 @@ from bot.retrieval.card import Card, Passage, Sentence
 
 WORDS = 105
 MORE_WORDS = 190
+ENOUGH = 125  # with the words on how sure it is; the question for the clinician and an opening come on top (R-52: about 150)
 # A further passage joins the leading one only if it is about as close to the question as the closest one.
 NEAR = 0.12
 FLOOR = 0.30
@@ -18,6 +19,7 @@ SOONER = 0.05
 # A passage of whose longer words more than this share was just shown mostly repeats them; a safety line must be nearly whole there already.
 SAID = 0.5
 SAFETY_SAID = 0.7
+FITS = 0.3  # a sentence on how sure a card is speaks of what is shown when this share of its longer words does
 _LONGER = re.compile(r"\w{5,}")
 ALSO = "**You may also be asking: {title}**"
 KEEP, HOW_SURE, ASK = "**Keep in mind:**", "**How sure is this?**", "**Worth asking your clinician:**"
@@ -54,23 +56,38 @@ def passage_block(card: Card, passage: Passage, plain: bool = False) -> Block:
     return Block(statements=_statements(card, bare(passage.sentences) if plain else passage.sentences, passage.text))
 
 
-def _kept(card: Card, blocks: Sequence[Block]) -> list[Block]:
-    """What no answer from this card may lack, unless the blocks say it."""
-    said = [Passage(sentences=tuple(Sentence(text=s.text, sources=s.sources) for b in blocks for s in b.statements))]
-    line = Passage(sentences=card.keep)
-    if not card.keep or _said(line, said) >= SAFETY_SAID:
-        return []
-    return [Block(lead=KEEP, statements=_statements(card, card.keep, line.text))]
+def _kept(cards: Sequence[Card], blocks: Sequence[Block]) -> list[Block]:
+    """What no answer from these cards may lack, unless the blocks say it."""
+    shown = _shown(blocks)
+    lacking = [c for c in cards if c.keep and _said(_joined(c.keep), shown) < SAFETY_SAID]
+    statements = tuple(s for c in lacking for s in _statements(c, c.keep, _joined(c.keep)))
+    return [Block(lead=KEEP, statements=statements)] if statements else []
+
+
+def _fitting(sentences: Sequence[Sentence], blocks: Sequence[Block], most: int) -> list[Sentence]:
+    """The sentences on how sure a card is that speak of what the blocks say; at least one."""
+    shown = _shown(blocks)
+    shares = [_said(s.text, shown) for s in sentences]
+    chosen = sorted(range(len(sentences)), key=lambda i: -shares[i])[:most]
+    return [s for i, s in enumerate(sentences) if i in chosen and shares[i] >= min(FITS, max(shares))]
 
 
 def _length(blocks: Sequence[Block]) -> int:
-    return sum(len(s.text.split()) for b in blocks for s in b.statements)
+    return sum(len(text.split()) for text in _shown(blocks))
 
 
-def _said(passage: Passage, before: Sequence[Passage]) -> float:
-    """The share of a passage's longer words that stand in those before it."""
-    words = _LONGER.findall(passage.text.lower())
-    known = {w for p in before for w in _LONGER.findall(p.text.lower())}
+def _shown(blocks: Sequence[Block]) -> list[str]:
+    return [s.text for b in blocks for s in b.statements]
+
+
+def _joined(sentences: Sequence[Sentence]) -> str:
+    return " ".join(s.text for s in sentences)
+
+
+def _said(text: str, before: Sequence[str]) -> float:
+    """The share of a text's longer words that stand in those before it."""
+    words = _LONGER.findall(text.lower())
+    known = {w for other in before for w in _LONGER.findall(other.lower())}
     return sum(w in known for w in words) / len(words) if words else 1.0
 
 
@@ -106,7 +123,7 @@ def choose(found: Found, budget: int) -> list[int]:
     for i in rest:
         length = len(passages[i].text.split())
         close = near[i] + (SOONER if i == 0 else 0) >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45)
-        wanted = whole or (close and _said(passages[i], [passages[j] for j in chosen]) <= SAID)
+        wanted = whole or (close and _said(passages[i].text, [passages[j].text for j in chosen]) <= SAID)
         if words + length <= budget and wanted:
             chosen.append(i)
             words += length
@@ -138,7 +155,7 @@ def compose(
     blocks: list[Block] = [Block(lead=lead)] if lead else []
     second = [passage_block(a.card, a.card.passages[a.lead]).model_copy(update={"lead": ALSO.format(title=a.card.title)}) for a in also]
     if mode == "simpler" and main.simpler:
-        blocks.append(Block(statements=_statements(main, main.simpler, " ".join(s.text for s in main.simpler))))
+        blocks.append(Block(statements=_statements(main, main.simpler, _joined(main.simpler))))
     else:
         budget = MORE_WORDS if mode == "more" else WORDS - len(lead.split())
         budget -= _length(second) + sum(len(b.lead.split()) for b in second) + sum(len(s.text.split()) for s in main.keep)
@@ -149,14 +166,15 @@ def compose(
                     continue
                 blocks.append(passage_block(part.card, part.card.passages[position], plain=j > 0 or not yes_or_no))
     blocks += second
-    for part in parts:
-        blocks += _kept(part.card, blocks)
+    sure = main.sure if mode == "more" else _fitting(main.sure, blocks, 1 if also else 2)
+    blocks += _kept([p.card for p in parts], blocks)
+    if mode != "more" and _length(blocks) + sum(len(s.text.split()) for s in sure) > ENOUGH:
+        sure = sure[:1]
     if not brief:
-        if main.sure and mode != "simpler":
-            sure = main.sure if mode == "more" else main.sure[: 1 if also else 2]
-            blocks.append(Block(lead=HOW_SURE, statements=_statements(main, sure, " ".join(s.text for s in main.sure))))
+        if sure and mode != "simpler":
+            blocks.append(Block(lead=HOW_SURE, statements=_statements(main, sure, _joined(main.sure))))
         if main.ask:
-            blocks.append(Block(lead=f"{ASK} {main.ask[0]}"))
+            blocks.append(Block(lead=f"{ASK} {max(main.ask, key=lambda question: _said(question, _shown(blocks)))}"))
     used = {p.card.id for p in (*parts, *also)}
     return Draft(blocks=tuple(blocks), related=related_questions([*parts, *others], used, titles))
 

@@ -14,7 +14,7 @@ from bot.conversation import Action, Conversation, Draft
 from bot.load import load_assistant
 from bot.retrieval.card import Card, Passage, Sentence, parse_card
 from bot.writers import extractive
-from bot.writers.extractive import KEEP, MORE_WORDS, WORDS, asks_yes_or_no, bare, choose, compose, question_parts, related_questions
+from bot.writers.extractive import HOW_SURE, KEEP, MORE_WORDS, WORDS, asks_yes_or_no, bare, choose, compose, question_parts, related_questions
 from bot.writers.replies import Replies
 
 from ..conftest import Ask, Small
@@ -165,6 +165,26 @@ def test_what_no_answer_may_lack_is_in_every_answer(mode: str, brief: bool) -> N
     """R-34: a safety line does not hang on which paragraph answers."""
     draft = compose([Hit(KEPT, passage_similarity=(0.8, 0.1, 0.1), lead=1)], [], {}, mode, brief=brief)
     assert [b.lead for b in draft.blocks if "Never stop a medicine suddenly." in [s.text for s in b.statements]] == [KEEP]
+
+
+def cited(text: str) -> tuple[Sentence, ...]:
+    return (Sentence(text=text, sources=("s1",)),)
+
+
+def test_how_sure_it_is_speaks_of_what_is_shown() -> None:
+    filler = " and so on" * 16  # a lead as long as this needs no second passage
+    both = card("both", f"Caffeine brings on panic attacks{filler}.", f"Phone lines answer at night{filler}.").model_copy(
+        update={"sure": cited("Phone lines change their hours.") + cited("Panic attacks after caffeine were tested."), "ask": ("Which phone lines are near?", "Could caffeine cause my panic?")})
+    for lead, sure, ask in ((0, "Panic attacks after caffeine were tested.", "Could caffeine cause my panic?"), (1, "Phone lines change their hours.", "Which phone lines are near?")):
+        draft = compose([Hit(both, passage_similarity=(0.8, 0.2) if lead == 0 else (0.1, 0.8), lead=lead)], [], {})
+        assert [[s.text for s in b.statements] for b in draft.blocks if b.lead == HOW_SURE] == [[sure]]
+        assert draft.blocks[-1].lead.endswith(ask)
+
+
+def test_two_parts_share_one_line_to_keep_in_mind() -> None:
+    one, two = (card(n, f"About {n} {n}ing.").model_copy(update={"keep": cited(f"Never forget the {n} safely.")}) for n in ("apples", "pears"))
+    draft = compose([Hit(one), Hit(two)], [], {})
+    assert [[s.text for s in b.statements] for b in draft.blocks if b.lead == KEEP] == [["Never forget the apples safely.", "Never forget the pears safely."]]
 
 
 def test_what_was_said_is_not_said_again() -> None:
