@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from bot.assistant import Assistant, Knowledge
 from bot.build import Built, IndexFault, open_build, open_collection
@@ -65,12 +66,15 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
             raise
         log.error("%s", err)
         return Assistant(Screen(rules, None), None, replies, gate, Knowledge({}, {}, sources), lambda _verdict, _hits: 0.0)
-    cards = built_cards(load_cards(settings.knowledge_dir / "cards"), built)
+    with ThreadPoolExecutor(2) as pool:  # ONNX Runtime opens the models while the cards are read
+        encoder = pool.submit(Encoder, built.folder)
+        routing = pool.submit(Router, built.folder) if (built.folder / "router.onnx").exists() else None
+        cards = built_cards(load_cards(settings.knowledge_dir / "cards"), built)
     knowledge = Knowledge.on(settings.day, cards, sources, settings.require_signoff)
     queries = load_queries(settings.knowledge_dir / "queries")
     bank = QueryBank.load(built.folder).of({*knowledge.cards, UNCOVERED})
-    retriever = Retriever(knowledge.cards, Encoder(built.folder), collection, bank, queries)
-    router = Router(built.folder) if (built.folder / "router.onnx").exists() else None
+    retriever = Retriever(knowledge.cards, encoder.result(), collection, bank, queries)
+    router = routing.result() if routing else None
     calibrated = Confidence.load()
 
     def confidence(verdict: Verdict, hits: Sequence[Hit]) -> float:

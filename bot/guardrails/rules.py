@@ -86,17 +86,20 @@ class RuleSet:
         alike = sorted(range(len(self.rules)), key=lambda i: (self.rules[i].lang != "en", self.rules[i].lang, self.rules[i].category))
         size = max(1, -(-len(alike) // SETS))
         self._sets = [(part, matcher_of([self.rules[i].pattern for i in part])) for part in (alike[i : i + size] for i in range(0, len(alike), size))]
-        self._unless = {r.id: re2.compile("(?i)" + r.unless) for r in self.rules if r.unless}
+        self._unless: dict[str, Any] = {}  # compiled when first needed: most never are, and all of them took a tenth of the start
 
     def __call__(self, text: str) -> list[Rule]:
         """The rules that fire on `text`, in file order."""
         text = text.replace("’", "'").replace("`", "'")
         fired = sorted(part[i] for part, matcher in self._sets for i in matcher.Match(text) or ())
-        return [
-            self.rules[i]
-            for i in fired
-            if self.rules[i].id not in self._unless or not self._unless[self.rules[i].id].search(text)
-        ]
+        return [self.rules[i] for i in fired if not self._spares(self.rules[i], text)]
+
+    def _spares(self, rule: Rule, text: str) -> bool:
+        if rule.unless is None:
+            return False
+        if rule.id not in self._unless:
+            self._unless[rule.id] = re2.compile("(?i)" + rule.unless)
+        return self._unless[rule.id].search(text) is not None
 
 
 def matcher_of(patterns: Iterable[str]) -> Any:

@@ -44,6 +44,8 @@ class QueryBank:
     def of(self, cards: Collection[str]) -> QueryBank:
         """The queries of some cards alone."""
         kept = np.isin(self.cards, list(cards))
+        if kept.all():
+            return self
         return QueryBank(self.vectors[kept], self.cards[kept], self.leads[kept])
 
     @cached_property
