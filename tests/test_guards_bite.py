@@ -115,7 +115,7 @@ def test_views(rules: RuleSet, monkeypatch: pytest.MonkeyPatch, text: str) -> No
 def test_memory_of_a_crisis(rules: RuleSet, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(rules, None)
     bites(lambda: screen(Conversation.of("I want to kill myself", "I'm fine")).action is Action.CRISIS, lambda p: p.setattr(screens, "REMEMBERED_TURNS", 0) or p.setattr(
-        screens, "_past", lambda *_: None), monkeypatch)
+        screens, "_past", lambda *_: (None, 0.0)), monkeypatch)
 
 
 def test_the_reminder_after_a_crisis(bare: Callable[..., Assistant], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_memory_of_a_refusal(rules: RuleSet, monkeypatch: pytest.MonkeyPatch) ->
     """Refused turns do not help to answer later ones."""
     screen = Screen(rules, None)
     talk = Conversation.of("How much ketamine should I take?", "and for OCD?")
-    bites(lambda: screen(talk).usable == (), lambda p: p.setattr(screens, "_past", lambda *_: None), monkeypatch)
+    bites(lambda: screen(talk).usable == (), lambda p: p.setattr(screens, "_past", lambda *_: (None, 0.0)), monkeypatch)
 
 
 def test_a_failing_router(rules: RuleSet, monkeypatch: pytest.MonkeyPatch) -> None:

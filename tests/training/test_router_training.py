@@ -12,7 +12,7 @@ import pytest
 
 from bot.conversation import Category
 from bot.training import router
-from bot.training.examples import Example
+from bot.training.examples import LATER, Example
 
 
 def write(folder: Path, author: str, blocks: int) -> None:
@@ -91,8 +91,8 @@ def test_a_later_wave_leaves_what_was_held_out_before(passes: Passes, tmp_path: 
 
 def test_going_further_starts_from_the_committed_weights(passes: Passes, tmp_path: Path) -> None:
     write(tmp_path / "intents", "a1", 10)
-    write(tmp_path / "intents", "w1", 10)
-    write(tmp_path / "intents", "x1", 10)
+    for later in LATER:
+        write(tmp_path / "intents", f"{later}1", 10)
     router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path, further=True)
     assert [start for _, _, start in passes.given] == ["committed"]
-    assert {e.wave for e in passes.given[0][0]} == {0, 1, 2}
+    assert {e.wave for e in passes.given[0][0]} == set(range(1 + len(LATER)))

@@ -138,7 +138,7 @@ def test_the_keyboard_comes_in_and_out() -> None:
     close = LAUNCHER[LAUNCHER.index("function close()") :].split("function ")[1]
     assert "launch.focus()" in close
     assert 'e.key === "Escape"' in LAUNCHER
-    assert '=== "focus") say.focus()' in SCRIPT
+    assert '=== "focus") say.focus({ preventScroll: true })' in SCRIPT
 
 
 def test_the_focus_can_be_seen() -> None:
