@@ -287,7 +287,8 @@ class Assistant:
         parts = self._parts(resolved, verdict, hits)
         alone = len(parts) == 1
         unsure = alone and (confidence < SURE or parts[0].unanswered > UNANSWERED)
-        lead = " ".join([*self._kind_word(verdict.text, self._turn(conversation)), *([self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title)] if unsure else [])])
+        nearest = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if unsure else ""
+        lead = f"{self._kind_word(verdict.text, self._turn(conversation))} {nearest}".strip()
         best = alone and parts[0].card is hits[0].card and resolved.mode == "normal"
         also = [h for h in hits[1:2] if best and hits[0].score - h.score < CLOSE]
         draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also, yes_or_no=extractive.asks_yes_or_no(resolved.query))
@@ -303,10 +304,10 @@ class Assistant:
         closing = tuple(b for b in released.draft.blocks if b.lead.startswith("**"))
         return Composed(reply, self._task(verdict.text, verdict.usable if resolved.carried else (), parts, hits, resolved.mode), lead, closing=closing)
 
-    def _kind_word(self, text: str, turn: int) -> list[str]:
+    def _kind_word(self, text: str, turn: int) -> str:
         """How the answer to somebody who tells of a loss or a hard time opens."""
         name = next((n for n in ("loss", "hard") if tones.has(n, text)), None)
-        return [self.replies.text(name, turn)] if name else []
+        return self.replies.text(name, turn) if name else ""
 
     def _defer(self, conversation: Conversation, verdict: Verdict, hits: Sequence[Hit]) -> Reply | Composed:
         turn = self._turn(conversation)

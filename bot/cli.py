@@ -316,7 +316,7 @@ def train(
 def train_retriever(
     epochs: Annotated[int, typer.Option(help="Passes over the cards' questions.")] = 3,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
-    further: Annotated[bool, typer.Option("--further", help="Go on from the committed weights at half the rate: with --epochs 1 about a quarter of an hour.")] = False,
+    further: Annotated[bool, typer.Option("--further", help="Go on from the committed weights at half the rate: with --epochs 1 about half an hour.")] = False,
 ) -> None:
     """Train the sentence encoder from the cards and knowledge/queries. About three quarters of an hour; then run: lantern build"""
     from bot.retrieval.card import load_cards, load_queries

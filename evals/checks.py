@@ -178,7 +178,7 @@ class Checker:
         fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}
         nearest = {self.replies.text("nearest", i, title=c.title) for i in range(len(self.replies.wordings("nearest"))) for c in cards}
         kind = next((k for name in ("loss", "hard") for k in self.replies.wordings(name) if text.startswith(k)), "")
-        return text in fixed | nearest | {kind} or text.removeprefix(kind).strip() in nearest
+        return text in fixed or text.removeprefix(kind).strip() in nearest | {""}
 
     def _leads(self, case: Case, text: str) -> Mark:
         """Whether the passage shown first is one that answers the question."""

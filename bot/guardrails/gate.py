@@ -19,7 +19,7 @@ from bot.guardrails.grounding import Grounding
 _STRONG = re.compile(
     r"\b(?:prov(?:en|es|ed)|cures?|cured|definitely|certainly|always|guarante\w+|completely safe|perfectly safe|no (?:risks?|side effects)|"
     r"(?:has|have) been shown to|is (?:known|established) to|clearly (?:works|helps)|highly effective|breakthrough|everyone|nobody)\b", re.I)
-_NEGATION = re.compile(r"\b(?:not|no|never|none|nobody|nothing|cannot|can't|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|without|neither|nor|rarely|hardly|unlikely|unproven|unknown|unclear|fail(?:s|ed)?)\b", re.I)
+NEGATION = re.compile(r"\b(?:not|no|never|none|nobody|nothing|cannot|can't|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|without|neither|nor|rarely|hardly|unlikely|unproven|unknown|unclear|fail(?:s|ed)?)\b", re.I)
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NUMBER_WORDS = {w: str(i) for i, w in enumerate(
     ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"])} | {
@@ -66,7 +66,7 @@ def support(sentence: str, passage: str) -> float:
             window = " ".join(pieces[i : i + size])
             have = set(_content(window))
             share = sum(w in have for w in words) / len(words)
-            if share > best and bool(_NEGATION.search(plain)) == bool(_NEGATION.search(window)):
+            if share > best and bool(NEGATION.search(plain)) == bool(NEGATION.search(window)):
                 best = share
     return best
 
@@ -124,7 +124,7 @@ class Gate:
         if score < SUPPORT:
             return f"support {score:.2f}"
         strong = _STRONG.search(statement.text)
-        if score < 1.0 and strong and strong[0].lower() not in statement.support.lower() and not _NEGATION.search(statement.text):
+        if score < 1.0 and strong and strong[0].lower() not in statement.support.lower() and not NEGATION.search(statement.text):
             return f"stronger than its source: {strong[0]}"
         return None
 

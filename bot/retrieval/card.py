@@ -202,7 +202,7 @@ def parse_card(text: str, path: Path | str = "<card>") -> Card:
     all_lines = text.splitlines()
     fences = [i for i, line in enumerate(all_lines) if line.strip() == "---"]
     offset = fences[1] + 1 if len(fences) > 1 else 0
-    blocks: dict[str, list[tuple[int, str]]] = {"main": [], "keep": [], "sure": [], "ask": [], "simpler": []}
+    blocks: dict[str, list[tuple[int, str]]] = {name: [] for name in ("main", *SECTIONS.values())}
     where = "main"
     for number, line in enumerate(all_lines[offset:], start=offset + 1):
         if heading := _HEADING.match(line):

@@ -103,7 +103,11 @@ def reading_grade(text: str) -> float:
 
 def card_text(card: Card) -> str:
     """All prose of a card that a visitor may read, without citation markers."""
-    return " ".join(s.text for s in (*(x for p in card.passages for x in p.sentences), *card.keep, *card.sure))
+    return " ".join(s.text for s in _prose(card))
+
+
+def _prose(card: Card) -> tuple[Sentence, ...]:
+    return (*(s for p in card.passages for s in p.sentences), *card.keep, *card.sure)
 
 
 def _all_text(card: Card, lib: Library) -> Iterator[tuple[int, str]]:
@@ -257,7 +261,7 @@ def _contradictions(lib: Library) -> Iterator[Fault]:
 
     It compares words, not meaning: it finds the slip of an editor who changed one card and forgot its neighbour.
     """
-    rows = [(card, s, _stems(s.text)) for card in lib.cards.values() for s in (*(x for p in card.passages for x in p.sentences), *card.keep, *card.sure)]
+    rows = [(card, s, _stems(s.text)) for card in lib.cards.values() for s in _prose(card)]
     holders: dict[str, list[int]] = {}
     for i, (_, _, stems) in enumerate(rows):
         for stem in stems:

@@ -223,7 +223,7 @@ def run(
     """Train on all but a held-out share of the briefs, calibrate and measure on that share, and save.
 
     The first wave of examples is learnt from the base model in `epochs` passes, each later one in one more pass, where it comes twice
-    beside half of what came before, lest that be forgotten; so a new wave costs a fifth of the time.
+    beside two fifths of what came before, lest that be forgotten; so a new wave costs a fifth of the time.
 
     Args:
         further: go on from the committed weights instead: the pass for the last wave alone.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bot.conversation import Block, Draft, Statement
+from bot.guardrails.gate import NEGATION
 from bot.retrieval.card import Card, Passage, Sentence
 
 WORDS = 105
@@ -27,7 +28,6 @@ KEEP, HOW_SURE, ASK = "**Keep in mind:**", "**How sure is this?**", "**Worth ask
 _OPENING = re.compile(
     r"^(?:(?:(?:Often|Usually|Sometimes),? )?(?:yes|no)|Not (?:always|really|by itself)|Perhaps|(?:They|It|There) (?:may|might|can|do|does)(?: be)?|Hardly at all)"
     r"(?:\. |, (?!(?:and|but|though|if|only|not|because|as|so|or|with|at|to|when|unless|until|in)\b))(?=\w)", re.I)
-_NEGATION = re.compile(r"\b(?:no|not|nobody|none|nothing|never|neither|cannot)\b|n't\b", re.I)
 # A question that a yes or a no answers: a verb opens it or one of its clauses.
 _YES_OR_NO = re.compile(
     r"(?:^|[.!?,;:\n]\s*|\b(?:so|and|but|or|if|whether|hi|hello|well|ok)\s+)(?:is|are|was|were|am|do|does|did|can|could|will|would|should|has|have|had|may|might"
@@ -98,7 +98,7 @@ def bare(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
     if not opening:
         return tuple(sentences)
     remaining = first.text[opening.end() :]
-    if re.search(r"\bno\b", opening[0], re.I) and not _NEGATION.search(remaining or (rest[0].text if rest else "")):
+    if re.search(r"\bno\b", opening[0], re.I) and not NEGATION.search(remaining or (rest[0].text if rest else "")):
         return tuple(sentences)  # without its "No" it would say the opposite
     head = (first.model_copy(update={"text": remaining[0].upper() + remaining[1:]}),) if remaining else ()
     return (*head, *rest) or tuple(sentences)
@@ -109,13 +109,14 @@ def asks_yes_or_no(question: str) -> bool:
     return _YES_OR_NO.search(question) is not None
 
 
-def choose(found: Found, budget: int) -> list[int]:
+def choose(found: Found, budget: int, whole: bool = False) -> list[int]:
     """Which passages of a card to show, as positions, in the order to show them.
 
     The one that answers the question leads. Further passages follow, in the card's order and the main message a little
-    sooner than others, if they are close to the question, fit the budget and do not say again what is said.
+    sooner than others, if they are close to the question, fit the budget and do not say again what is said; or, if
+    the `whole` card is wanted, if they fit the budget.
     """
-    passages, near, whole = found.card.passages, found.passage_similarity, budget == MORE_WORDS
+    passages, near = found.card.passages, found.passage_similarity
     chosen = [found.lead]
     words = len(passages[found.lead].text.split())
     rest = [i for i in sorted(range(len(passages)), key=lambda i: (i > 0, -near[i])) if i != found.lead]
@@ -161,7 +162,7 @@ def compose(
         budget -= _length(second) + sum(len(b.lead.split()) for b in second) + sum(len(s.text.split()) for s in main.keep)
         for i, part in enumerate(parts):
             share = budget if len(parts) == 1 else budget // len(parts) + 10
-            for j, position in enumerate(choose(part, share)):
+            for j, position in enumerate(choose(part, share, whole=mode == "more")):
                 if i and j and _length(blocks) > budget:
                     continue
                 blocks.append(passage_block(part.card, part.card.passages[position], plain=j > 0 or not yes_or_no))

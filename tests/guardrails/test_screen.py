@@ -11,7 +11,7 @@ from bot.assistant import Assistant
 from bot.conversation import ACTION_OF, Action, Category, Conversation
 from bot.guardrails.router import Probabilities
 from bot.guardrails.rules import RuleSet
-from bot.guardrails.screen import MAX_PARTS, PART_CHARS, REMEMBERED_TURNS, Classify, Screen, Thresholds, Verdict, decide, split_parts
+from bot.guardrails.screen import MAX_PARTS, PART_CHARS, REMEMBERED_TURNS, Classify, Evidence, Screen, Thresholds, Turn, Verdict, decide, split_parts
 from bot.writers.replies import Replies
 
 from ..conftest import Ask
@@ -378,3 +378,15 @@ def test_parts_are_read_where_a_refusal_is_faintly_suspected() -> None:
     assert at.reads_parts(0.0, 0.1)
     assert not at.reads_parts(0.9, 0.09)
     assert Thresholds(crisis_part=0.9, crisis_floor=0.05).reads_parts(0.05, 0.0)
+
+
+@pytest.mark.parametrize(("before", "last", "kept"), [
+    (0.5, "fine or coarse", False), (0.95, "fine or coarse", True), (0.5, "never mind, I'm fine", True), (0.95, "never mind, I'm fine", True),
+])
+def test_an_unsure_crisis_is_remembered_only_against_a_brush_off(before: float, last: str, kept: bool) -> None:
+    def turn(text: str, crisis: float) -> Turn:
+        return Turn(text, (), {Category.SELF_HARM: crisis, Category.HELP: 1 - crisis})
+
+    verdict = decide(Evidence(turn(last, 0.0), (), (), (turn("ok but if i was going to anyway", before),), "en"), Thresholds(crisis=0.3))
+    assert (verdict.action is Action.CRISIS) is kept
+    assert verdict.remembers is Category.SELF_HARM

@@ -83,12 +83,12 @@ def test_what_was_asked_comes_before_the_main_message() -> None:
 def test_a_passage_that_repeats_what_was_shown_is_left_out() -> None:
     twice = card("twice", "Regular heavy drinking worsens anxiety symptoms.", "Anxiety symptoms worsen: heavy drinking worsens anxiety.", "Therapy helps people recover.")
     assert choose(Hit(twice), WORDS) == [0, 2]
-    assert choose(Hit(twice), MORE_WORDS) == [0, 1, 2]
+    assert choose(Hit(twice), MORE_WORDS, whole=True) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("lead", [0, 1, 2])
 def test_more_shows_every_passage_once(lead: int) -> None:
-    assert sorted(choose(Hit(FULL, passage_similarity=(0.8, 0.1, 0.1), lead=lead), MORE_WORDS)) == [0, 1, 2]
+    assert sorted(choose(Hit(FULL, passage_similarity=(0.8, 0.1, 0.1), lead=lead), MORE_WORDS, whole=True)) == [0, 1, 2]
 
 
 def test_a_near_passage_joins_and_a_far_one_does_not() -> None:
@@ -103,7 +103,7 @@ def test_the_budget_is_kept() -> None:
     long = card("long", *(" ".join(["word"] * 40) + f" {i}." for i in range(8)))
     chosen = choose(Hit(long, passage_similarity=(0.9,) * 8), WORDS)
     assert sum(len(long.passages[i].text.split()) for i in chosen) <= WORDS
-    more = choose(Hit(long, passage_similarity=(0.9,) * 8), MORE_WORDS)
+    more = choose(Hit(long, passage_similarity=(0.9,) * 8), MORE_WORDS, whole=True)
     assert len(more) > len(chosen)
     assert sum(len(long.passages[i].text.split()) for i in more) <= MORE_WORDS
 
@@ -154,6 +154,11 @@ def test_questions_for_a_yes_or_no(question: str) -> None:
 @pytest.mark.parametrize("question", ["why is it banned", "bladder harm", "how long does it last", "what do doctors do"])
 def test_questions_for_more_than_a_yes_or_no(question: str) -> None:
     assert not asks_yes_or_no(question)
+
+
+def test_more_gives_the_whole_of_a_card_with_a_line_to_keep_in_mind() -> None:
+    draft = compose([Hit(KEPT, passage_similarity=(0.8, 0.1, 0.1))], [], {}, "more")
+    assert {s.text for p in KEPT.passages for s in p.sentences} <= set(texts(draft))
 
 
 KEPT = FULL.model_copy(update={"keep": (Sentence(text="Never stop a medicine suddenly.", sources=("s1",)),)})
