@@ -19,16 +19,16 @@ from typing import Any
 
 from bot.encoder import Encoder, Floats
 from bot.guardrails.router import WEIGHTS
-from bot.retrieval import index, querybank
+from bot.retrieval import index, lexical, querybank, shelf
 from bot.retrieval.card import Card, load_cards, load_queries
 from bot.settings import Settings
 from bot.training.export import MINILM_SHA256, sha256
 
 log = logging.getLogger("lantern")
 
-FORMAT = 7
+FORMAT = 8
 MODEL_FILES = ("encoder.onnx", "tokenizer.json", "router.onnx")
-FILES = (*MODEL_FILES, querybank.FILE)
+FILES = (*MODEL_FILES, querybank.FILE, shelf.FILE, *lexical.FILES)
 
 
 class IndexFault(RuntimeError):
@@ -91,7 +91,6 @@ def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: 
         KnowledgeError: for a malformed card; the old index is untouched.
         ModelError: for a missing or wrong base model.
     """
-    cards = load_cards(settings.knowledge_dir / "cards")
     settings.index_dir.mkdir(parents=True, exist_ok=True)
     old: Built | None = None
     if not fresh:
@@ -99,6 +98,7 @@ def build(settings: Settings, progress: Callable[[str, int, int], None], fresh: 
             old = open_build(settings)
         except IndexFault:
             old = None
+    cards = load_cards(settings.knowledge_dir / "cards", shelf.load(old.folder) if old else {})
     folder = settings.index_dir / f"build-{uuid.uuid4().hex[:12]}"
     folder.mkdir()
     try:
@@ -123,10 +123,13 @@ def _fill(
         known = _vectors(settings, old)
     client = index.connect(folder, settings.chroma_url)
     vetted = list(index.entries(cards.values()))
-    asked = list(index.query_entries(cards.values(), load_queries(settings.knowledge_dir / "queries")))
+    queries = load_queries(settings.knowledge_dir / "queries")
+    asked = list(index.query_entries(cards.values(), queries))
     vectors, embedded = index.embed([*vetted, *asked], encoder.encode, known, lambda a, b: progress("Embedding cards and queries", a, b))
     index.write(client, vetted, vectors, folder.name)
     querybank.write(folder, asked, vectors)
+    lexical.write(folder, cards.values(), queries)
+    shelf.write(folder, cards.values())
     manifest = {
         "format": FORMAT,
         "base_model": MINILM_SHA256,

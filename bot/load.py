@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,10 @@ from bot.guardrails.screen import Screen, Thresholds, Verdict
 from bot.guardrails.second_opinion import SecondOpinion
 from bot.helplines import Helplines, load_helplines
 from bot.models import Models, open_models, reworded_gate
-from bot.retrieval.card import UNCOVERED, Card, Source, load_cards, load_queries, load_sources
+from bot.retrieval import shelf
+from bot.retrieval.card import UNCOVERED, Card, Source, load_cards, load_sources
 from bot.retrieval.confidence import Confidence
+from bot.retrieval.lexical import LexicalIndex
 from bot.retrieval.querybank import QueryBank
 from bot.retrieval.retriever import Hit, Retriever
 from bot.settings import Settings
@@ -53,27 +56,38 @@ def load_assistant(settings: Settings, need_index: bool = True) -> Assistant:
         IndexFault: when the index is needed and unusable.
         KnowledgeError: for a malformed card.
     """
-    helplines = load_helplines(settings.knowledge_dir / "helplines.yaml")
-    replies = Replies(settings.prompts_dir / "replies", helplines)
-    sources = load_sources(settings.knowledge_dir / "sources.yaml")
-    gate = Gate(link_hosts(sources, helplines), helplines.numbers())
-    rules = RuleSet(load_rules())
+    gc.disable()  # what is loaded stays: looking it over for garbage again and again took a tenth of the start
     try:
-        built = open_build(settings)
-        collection = open_collection(settings, built)
-    except IndexFault as err:
-        if need_index:
-            raise
-        log.error("%s", err)
-        return Assistant(Screen(rules, None), None, replies, gate, Knowledge({}, {}, sources), lambda _verdict, _hits: 0.0)
-    with ThreadPoolExecutor(2) as pool:  # ONNX Runtime opens the models while the cards are read
-        encoder = pool.submit(Encoder, built.folder)
-        routing = pool.submit(Router, built.folder) if (built.folder / "router.onnx").exists() else None
-        cards = built_cards(load_cards(settings.knowledge_dir / "cards"), built)
+        return _load(settings, need_index)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _load(settings: Settings, need_index: bool) -> Assistant:
+    with ThreadPoolExecutor(2) as pool:  # ONNX Runtime opens the models while the texts are read
+        try:
+            found = open_build(settings)
+            encoder = pool.submit(Encoder, found.folder)
+            routing = pool.submit(Router, found.folder) if (found.folder / "router.onnx").exists() else None
+            collection = open_collection(settings, found)
+            built: Built | None = found
+        except IndexFault as err:
+            if need_index:
+                raise
+            log.error("%s", err)
+            built = None
+        helplines = load_helplines(settings.knowledge_dir / "helplines.yaml")
+        replies = Replies(settings.prompts_dir / "replies", helplines)
+        sources = load_sources(settings.knowledge_dir / "sources.yaml")
+        gate = Gate(link_hosts(sources, helplines), helplines.numbers())
+        rules = RuleSet(load_rules())
+        if built is None:
+            return Assistant(Screen(rules, None), None, replies, gate, Knowledge({}, {}, sources), lambda _verdict, _hits: 0.0)
+        cards = built_cards(load_cards(settings.knowledge_dir / "cards", shelf.load(built.folder)), built)
     knowledge = Knowledge.on(settings.day, cards, sources, settings.require_signoff)
-    queries = load_queries(settings.knowledge_dir / "queries")
     bank = QueryBank.load(built.folder).of({*knowledge.cards, UNCOVERED})
-    retriever = Retriever(knowledge.cards, encoder.result(), collection, bank, queries)
+    retriever = Retriever(knowledge.cards, encoder.result(), collection, bank, LexicalIndex.load(built.folder, list(knowledge.cards)))
     router = routing.result() if routing else None
     calibrated = Confidence.load()
 

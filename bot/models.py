@@ -11,7 +11,6 @@ from pathlib import Path
 from bot.conversation import Conversation
 from bot.encoder import Encoder, Floats
 from bot.guardrails.gate import Gate
-from bot.guardrails.grounding import Grounding, known_words
 from bot.guardrails.second_opinion import Judge
 from bot.settings import Settings
 from bot.writers.breaker import Breaker
@@ -89,6 +88,8 @@ def judge_of(caller: Caller, prompt: Prompt) -> Judge:
 
 def reworded_gate(gate: Gate, encoder: Encoder) -> Gate:
     """The gate with what it needs to judge reworded sentences: the served encoder and the list of known words."""
+    from bot.guardrails.grounding import Grounding, known_words  # its patterns take a tenth of a second; without a model nobody needs them
+
     vector = lru_cache(maxsize=4_000)(encoder.encode_one)
 
     def likeness(sentence: str, texts: Sequence[str]) -> list[float]:

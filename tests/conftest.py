@@ -22,6 +22,7 @@ from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Classify, Screen
 from bot.helplines import Helplines, load_helplines
 from bot.load import link_hosts, load_assistant
+from bot.retrieval import shelf
 from bot.retrieval.card import Card, Source, load_cards, load_sources
 from bot.settings import ROOT, Settings
 from bot.training.export import MINILM_SHA256, sha256
@@ -187,6 +188,7 @@ def _seed(real: Settings, index_dir: Path) -> None:
         if (built.folder / name).exists():
             _link(built.folder / name, folder / name)
     (folder / "chroma").mkdir()
+    shelf.write(folder, [])
     manifest = {"format": FORMAT, "base_model": MINILM_SHA256, "weights": weights(), "built_at": "2026-01-01T00:00:00+00:00", "collection": "none", "embedded": 0, "cards": {},
                 "files": {n: sha256(folder / n) for n in MODEL_FILES if (folder / n).exists()}}
     (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -110,8 +110,10 @@ class TestLLM03ExcessiveAgency:
 
     def test_only_named_modules_write_to_disk(self) -> None:
         """R-80 and R-83: the optional count of crises and the optional store of verified sentences, and nothing else."""
-        writes = re.compile(r"write_text|write_bytes|sqlite3\.connect|\.touch\(|open\([^)]*[\"'][wa]b?[\"']")
-        assert {p.name for p in served() if writes.search(p.read_text(encoding="utf-8"))} <= {"metrics.py", "store.py"}
+        of_the_build = {"lexical.py", "shelf.py", "querybank.py"}  # each has a `write` that the build alone calls
+        assert not [p.name for p in served() if re.search(r"\b(?:lexical|shelf|querybank)\.write\(|from bot\.retrieval\.(?:lexical|shelf|querybank) import[^\n]*\bwrite\b", p.read_text(encoding="utf-8"))]
+        writes = re.compile(r"write_text|write_bytes|np\.savez|\.save\(|sqlite3\.connect|\.touch\(|open\([^)]*[\"'][wa]b?[\"']")
+        assert {p.name for p in served() if writes.search(p.read_text(encoding="utf-8"))} <= {"metrics.py", "store.py", *of_the_build}
 
     def test_the_container_has_few_rights(self) -> None:
         """R-80 and R-83."""

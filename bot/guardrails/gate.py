@@ -9,11 +9,14 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from bot.conversation import Block, Draft, Statement
 from bot.guardrails import wording
 from bot.guardrails.amounts import find_amounts
-from bot.guardrails.grounding import Grounding
+
+if TYPE_CHECKING:
+    from bot.guardrails.grounding import Grounding
 
 # Words that claim more than a card of weaker certainty may say.
 _STRONG = re.compile(

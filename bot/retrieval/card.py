@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -79,7 +79,7 @@ class SignOff(BaseModel):
 
 
 class Card(BaseModel):
-    """The unit of vetted knowledge. `passages[0]` is the main message; `keep` is what no answer from this card may lack."""
+    """The unit of vetted knowledge. `passages[0]` is the main message; `keep` is what no answer from this card may lack; `key` is file_key's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -101,6 +101,7 @@ class Card(BaseModel):
     simpler: tuple[Sentence, ...] = ()
     content_hash: str
     path: str = ""
+    key: str = ""
 
     @field_validator("clinical_signoff", mode="before")
     @classmethod
@@ -249,8 +250,19 @@ def parse_card(text: str, path: Path | str = "<card>") -> Card:
         ) from err
 
 
-def load_cards(folder: Path) -> dict[str, Card]:
+_PARSER = Path(__file__).read_bytes()
+
+
+def file_key(raw: bytes) -> str:
+    """SHA-256 over a card's file and this module: what must be the same for an earlier parse to hold."""
+    return hashlib.sha256(_PARSER + raw).hexdigest()
+
+
+def load_cards(folder: Path, parsed: Mapping[str, Card] | None = None) -> dict[str, Card]:
     """Read every card under `folder`, keyed by id, in a stable order.
+
+    Args:
+        parsed: cards read before, by their key; such a file is not parsed again.
 
     Raises:
         KnowledgeError: for the first malformed or duplicate card.
@@ -258,7 +270,9 @@ def load_cards(folder: Path) -> dict[str, Card]:
     cards: dict[str, Card] = {}
     paths: Iterable[Path] = sorted(folder.rglob("*.md"))
     for path in paths:
-        card = parse_card(path.read_text(encoding="utf-8"), path)
+        raw = path.read_bytes()
+        key = file_key(raw)
+        card = ((parsed or {}).get(key) or parse_card(raw.decode("utf-8"), path)).model_copy(update={"path": str(path), "key": key})
         if card.id in cards:
             raise KnowledgeError(
                 path, "id", f"'{card.id}' is also the id of {cards[card.id].path}", "Rename one"

@@ -6,18 +6,16 @@ search of the fifth of them that it holds took 3.6, and missed some.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-import bm25s
 import numpy as np
 
 from bot.encoder import Encoder, Floats
-from bot.retrieval.card import Card, Query
+from bot.retrieval.card import Card
 from bot.retrieval.index import card_of, passage_of
+from bot.retrieval.lexical import LexicalIndex
 from bot.retrieval.querybank import QueryBank
 
 # Dense cosine of the closest texts, plus a share of BM25 scaled to its best hit, plus a share of the closest passage's cosine.
@@ -33,21 +31,6 @@ MAIN = 0.05
 NEIGHBORS = 160
 NO_CARD = -1
 BEST = 5
-_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
-_STOP = frozenset(
-    ["a", "an", "the", "is", "are", "was", "were", "be", "been", "am", "do", "does", "did", "can", "could", "would", "will", "should", "may", "might", "i", "me", "my", "you", "your", "it", "its", "of", "to", "in", "on", "for", "and", "or", "with", "if", "that", "this", "what", "which", "who", "how", "why", "when", "where", "there", "so", "just", "about", "any", "some", "please", "tell", "know", "get", "have", "has", "had", "as", "at", "by", "from"]
-)
-_SUFFIXES = ("ations", "ation", "ings", "ing", "ers", "ed", "es", "s")
-
-
-@lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
-    return next((word[: -len(suffix)] for suffix in _SUFFIXES if word.endswith(suffix) and len(word) - len(suffix) >= 4), word)
-
-
-def terms(text: str) -> list[str]:
-    """Lower-case content words with plain suffixes removed, for BM25."""
-    return [_stem(word) for word in _WORD.findall(text.lower().replace("’", "'")) if word not in _STOP]
 
 
 @dataclass(frozen=True)
@@ -81,17 +64,13 @@ class Retriever:
         encoder: the one that the collection was built with.
         collection: a Chroma collection written by bot/retrieval/index.py.
         bank: the visitors' queries of those cards, and of none.
-        queries: the same as texts, for BM25.
+        lexical: BM25 over the same cards, in the same order.
     """
 
-    def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, bank: QueryBank, queries: Mapping[str, Sequence[Query]]) -> None:
+    def __init__(self, cards: Mapping[str, Card], encoder: Encoder, collection: Any, bank: QueryBank, lexical: LexicalIndex) -> None:
         self.cards, self.encoder = cards, encoder
         self._ids, self._topics = list(self.cards), [c.topic for c in self.cards.values()]
-        corpus = [
-            terms(" ".join([c.title, c.title, *c.questions, *(q.text for q in queries.get(c.id, ())), *(p.text for p in c.passages)])) for c in self.cards.values()
-        ]
-        self._bm25 = bm25s.BM25(method="lucene")
-        self._bm25.index(corpus, show_progress=False)
+        self._lexical = lexical
         self._at = {card: i for i, card in enumerate(self._ids)}
         stored = collection.get(include=["embeddings"])
         ids, vectors = stored["ids"], np.asarray(stored["embeddings"], dtype=np.float32)
@@ -119,16 +98,6 @@ class Retriever:
         means = np.full(len(self._ids), min(near.values(), default=0.0), dtype=np.float32)
         means[list(near)] = list(near.values())
         return means, uncovered
-
-    def _lexical(self, query: str) -> Floats:
-        """Each card's BM25 score, (cards,); 0 beyond the thirty best."""
-        words = [w for w in terms(query) if w in self._bm25.vocab_dict]
-        scores = np.zeros(len(self._ids), dtype=np.float32)
-        if words:
-            found = self._bm25.get_scores(words)
-            kept = np.argsort(-found)[:30]
-            scores[kept] = found[kept]
-        return scores
 
     def search(
         self, query: str | Sequence[tuple[str, float]], topics: Mapping[str, float] | None = None, k: int = BEST

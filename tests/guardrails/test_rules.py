@@ -85,13 +85,14 @@ def test_an_unless_pattern_spares(tmp_path: Path) -> None:
     ("- {id: a, category: dosing, pattern: x}", "matches"),
     ("- {id: a, category: dosing, pattern: x, matches: [x], color: red}", "color"),
     ("- {id: a, category: dosing, pattern: '(?=x)y', matches: [x]}", "rule a"),
+    ("- {id: b, category: dosing, pattern: z, matches: [z]}\n- {id: a, category: dosing, pattern: x, unless: '(', matches: [x]}", "rule a"),
     ("- {id: a, category: dosing, pattern: x, matches: [x]}\n- {id: a, category: dosing, pattern: y, matches: [y]}", "used twice"),
     ("- just text", "just text"),
 ])
 def test_a_bad_rule_names_its_file_and_itself(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(RuleError, match=r"bad\.yaml") as caught:
-        load_rules(tmp_path)
+        RuleSet(load_rules(tmp_path))
     assert words in str(caught.value)
 
 

@@ -18,8 +18,9 @@ from bot.load import load_assistant
 from bot.retrieval.card import load_cards
 from bot.retrieval.followup import resolve
 from bot.retrieval.langchain import CardRetriever
+from bot.retrieval.lexical import LexicalIndex
 from bot.retrieval.querybank import QueryBank
-from bot.retrieval.retriever import Retriever, terms
+from bot.retrieval.retriever import Retriever
 
 from ..conftest import SMALL, Ask, Small
 
@@ -94,18 +95,13 @@ def test_nearest_looks_only_among_the_ids_given_that_are_not_served(small_built:
     built, settings = open_build(small_built.settings), small_built.settings
     cards = load_cards(settings.knowledge_dir / "cards")
     served = {i: c for i, c in cards.items() if i not in ("evidence-ocd", "consultation-cost", "risks-bladder")}
-    retriever = Retriever(served, Encoder(built.folder), open_collection(settings, built), QueryBank.load(built.folder).of(served), {})
+    retriever = Retriever(served, Encoder(built.folder), open_collection(settings, built), QueryBank.load(built.folder).of(served), LexicalIndex.load(built.folder, list(served)))
     assert all(h.card.id in served for h in retriever.search("Can ketamine harm the bladder?"))
     for among, card in ((["evidence-ocd", "consultation-cost"], "evidence-ocd"), (["consultation-cost", "risks-bladder"], "consultation-cost"), (list(cards), "evidence-ocd")):
         found = retriever.nearest("Does it help people with OCD?" if card == "evidence-ocd" else "what does it cost", among)
         assert found is not None
         assert found[0] == card
     assert retriever.nearest("Does it help people with OCD?", ["risks-memory", "no-such-card"]) is None
-
-
-def test_terms_are_plain_content_words() -> None:
-    assert terms("What ARE the Side-Effects of infusions?") == ["side", "effect", "infusion"]
-    assert terms("the of and") == []
 
 
 def test_there_are_62_starred_questions() -> None:
