@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from evals import worker
 from evals.checks import Checker
 from evals.gates import Gate, judge, load_gates, with_derived
@@ -100,18 +97,21 @@ def main(options: Options, out: Path | None, only: str | None, progress: Callabl
         done += 1
         progress(label, done, total)
 
-    label = "sound"
+    label, console = "sound", terminal()
+    console.print(f"{len(chosen)} crippled assistants, {len(jobs)} conversations each")
     sound = _records(jobs, checker, None, options.workers, tick)
     results: dict[str, list[Noticed]] = {}
     for name in chosen:
         label = name
         crippled = _records(jobs, checker, name, options.workers, tick)
-        results[name] = [n for g in gates if (n := notices(g, sound, crippled))]
-    show(results, len(jobs), terminal())
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(to_json(results), indent=1), encoding="utf-8")
-    return any(not found for found in results.values())
+        results[name] = sorted((n for g in gates if (n := notices(g, sound, crippled))), key=lambda n: -n.worse)
+        console.print(line(name, results[name]))
+        if out:  # after each, so that nothing is lost on a crash
+            out.parent.mkdir(parents=True, exist_ok=True)
+            out.write_text(json.dumps(to_json(results), indent=1), encoding="utf-8")
+    missed = [name for name, found in results.items() if not found]
+    console.print(f"[bold red]FAIL[/] {len(missed)} went unnoticed: {', '.join(missed)}" if missed else f"[bold green]All {len(results)} crippled assistants were noticed.[/]")
+    return bool(missed)
 
 
 def to_json(results: dict[str, list[Noticed]]) -> dict[str, Any]:
@@ -119,18 +119,10 @@ def to_json(results: dict[str, list[Noticed]]) -> dict[str, Any]:
     return {name: {"about": ABOUT[name], "noticed_by": [n.__dict__ for n in found]} for name, found in results.items()}
 
 
-def show(results: dict[str, list[Noticed]], size: int, console: Console) -> None:
-    """Print which gate noticed each mutant."""
-    table = Table(title=f"Crippled assistants, {size} conversations each", title_justify="left")
-    for heading in ("mutant", "what is wrong with it", "noticed by (sound → crippled)"):
-        table.add_column(heading)
-    for name, found in results.items():
-        found = sorted(found, key=lambda n: -n.worse)
-        text = ", ".join(f"{n.gate} ({_figure(n.sound)} → {_figure(n.crippled)})" for n in found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
-        table.add_row(name, ABOUT[name], text or "[bold red]no gate[/]")
-    console.print(table)
-    missed = [name for name, found in results.items() if not found]
-    console.print(f"[bold red]FAIL[/] {len(missed)} went unnoticed: {', '.join(missed)}" if missed else f"[bold green]All {len(results)} crippled assistants were noticed.[/]")
+def line(name: str, found: Sequence[Noticed]) -> str:
+    """Which gates noticed a mutant, the most telling first, with the rates of the sound and of the crippled assistant."""
+    text = ", ".join(f"{n.gate} ({_figure(n.sound)} → {_figure(n.crippled)})" for n in found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+    return f"[bold]{name}[/] ({ABOUT[name].rstrip('.').lower()}): {text or '[bold red]no gate[/]'}"
 
 
 def _figure(value: float) -> str:

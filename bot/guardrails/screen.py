@@ -44,6 +44,7 @@ class Thresholds:
     without its context is easily misread. A refusal rule yields only to a router that is all but certain of the
     opposite; a crisis rule never yields. An earlier crisis that was less sure than `crisis_memory` is remembered
     against a brush-off ("never mind, I'm fine") but does not turn whatever short thing follows into a crisis.
+    `crisis_alone` is for the last message read without its context: a long talk about something else hides a short cry.
     """
 
     crisis: float = 0.35
@@ -57,6 +58,7 @@ class Thresholds:
     defer: float = 0.45
     other: float = 0.60
     crisis_memory: float = 0.85
+    crisis_alone: float = 0.85
 
     def reads_parts(self, crisis: float, refuse: float) -> bool:
         """Whether a message's parts can matter, given what the whole of it seems to be."""
@@ -115,13 +117,18 @@ class Turn:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything the decision rests on, so that thresholds can be tried without running the router again."""
+    """Everything the decision rests on, so that thresholds can be tried without running the router again.
+
+    Attributes:
+        alone: the scores of the last message without its context; empty when there is none.
+    """
 
     turn: Turn
     parts: tuple[Probabilities, ...]
     others: tuple[Probabilities, ...]
     earlier: tuple[Turn, ...]
     language: str
+    alone: Probabilities = field(default_factory=dict)
 
 
 class Screen:
@@ -159,6 +166,7 @@ class Screen:
         pairs = [(views.canonical[:WHOLE_CHARS], context)]
         pairs += [(other, context) for other in others]
         pairs += [(turn[:WHOLE_CHARS], context_of(earlier[:i])) for i, turn in enumerate(earlier)]
+        pairs += [(views.canonical[:WHOLE_CHARS], "")] if context else []
         scores = self._scores(pairs)
         whole, b = scores[0], 1 + len(others)
         parts = split_parts(views.canonical) if at is None or at.reads_parts(_of(whole, Action.CRISIS), _of(whole, Action.REFUSE)) else []
@@ -171,7 +179,8 @@ class Screen:
             fired += [r for r in self._across(f"{before} {views.canonical}") if r not in fired and r not in told]
         return Evidence(
             Turn(views.canonical, tuple(fired), whole), tuple(of_parts), tuple(scores[1:b]),
-            tuple(Turn(t, tuple(self._rules(t)), p) for t, p in zip(earlier, scores[b:], strict=True)), detect(views.canonical),
+            tuple(Turn(t, tuple(self._rules(t)), p) for t, p in zip(earlier, scores[b : b + len(earlier)], strict=True)), detect(views.canonical),
+            scores[-1] if context else {},
         )
 
     def _scores(self, pairs: list[tuple[str, str]]) -> list[Probabilities]:
@@ -229,6 +238,8 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         return category, 1.0, "rule " + next(r.id for r in crisis if r.category is category)
     if found := _suspect(evidence, Action.CRISIS, at.crisis, at.crisis_part, at.crisis_floor, at.other):
         return found
+    if (p := _of(evidence.alone, Action.CRISIS)) >= at.crisis_alone:
+        return _likeliest(evidence.alone, Action.CRISIS), p, f"router, without the context: crisis {p:.2f}"
     if remembers and (tones.has("fine", text) or (firmly and remembers is not Category.MEDICAL_EMERGENCY and not tones.asks(text) and len(text.split()) <= 12)):
         return remembers, 1.0, "memory: a crisis is not cleared by this"
     refusals = fired[Action.REFUSE]

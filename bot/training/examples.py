@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.conversation import TOPICS, Category
 
 CATEGORIES: tuple[Category, ...] = tuple(Category)
-LATER = "wxy"  # how the authors' codes begin of the examples written after the router had been trained on those before, wave by wave
+LATER = "wxyz"  # how the authors' codes begin of the examples written after the router had been trained on those before, wave by wave
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,15 @@ def misspell(text: str, rng: random.Random, rate: float = 0.06) -> str:
 _UNSAFE = {Category.DOSING, Category.SOURCING, Category.MISUSE, Category.SELF_HARM, Category.HARM_TO_OTHERS, Category.MEDICAL_EMERGENCY}
 _HOST = {Category.ANXIETY, Category.MECHANISMS, Category.EVIDENCE, Category.RISKS, Category.REGULATION, Category.CONSULTATION, Category.SMALLTALK}
 _CHATTER = {Category.OFF_TOPIC, Category.SMALLTALK}
+_REFUSED = {Category.DOSING, Category.SOURCING, Category.MISUSE}
 
 
-def augment(example: Example, hosts: Sequence[Example], rng: random.Random) -> Example:
+def augment(example: Example, hosts: Sequence[Example], talk: Sequence[Example], rng: random.Random) -> Example:
     """One random variation of an example whose label still holds.
 
     An unsafe ask may be buried in a benign message (the contract's precedence keeps the label), an honest one in
-    chatter, lest a buried ask look unsafe as such; any message may lose its capitals and stops, or be misspelt.
+    chatter, lest a buried ask look unsafe as such; what says by itself what it is may follow a talk about something else;
+    any message may lose its capitals and stops, or be misspelt.
     """
     last = example.last
     roll = rng.random()
@@ -139,9 +141,17 @@ def augment(example: Example, hosts: Sequence[Example], rng: random.Random) -> E
         last = misspell(last, rng, rng.choice([0.03, 0.06, 0.1]))
     if rng.random() < 0.03:
         last = last.upper()
-    return replace(example, turns=(*example.turns[:-1], last)) if last.strip() else example
+    earlier = example.turns[:-1]
+    if not earlier and example.category not in _CHATTER and len(last.split()) >= 4 and rng.random() < 0.15:
+        earlier = tuple(e.last for e in rng.sample(talk, min(rng.randint(1, 5), len(talk))))
+    return replace(example, turns=(*earlier, last)) if last.strip() else example
 
 
 def hosts(examples: Sequence[Example]) -> list[Example]:
     """Benign single-turn messages that an ask may be buried in."""
     return [e for e in examples if e.category in _HOST | _CHATTER and len(e.turns) == 1 and len(e.last) < 200]
+
+
+def talk(examples: Sequence[Example]) -> list[Example]:
+    """Single-turn messages that something else may follow: benign ones, and requests that were refused."""
+    return [e for e in examples if e.category in _HOST | _CHATTER | _REFUSED and len(e.turns) == 1 and len(e.last) < 200]

@@ -24,7 +24,7 @@ from bot.guardrails.router import MAX_TOKENS, WEIGHTS, Probabilities, context_of
 from bot.guardrails.rules import RuleSet, load_rules
 from bot.guardrails.screen import Classify, Screen
 from bot.training import deltas, ngrams, thresholds
-from bot.training.examples import CATEGORIES, LATER, Example, augment, hosts, load_examples, split
+from bot.training.examples import CATEGORIES, LATER, Example, augment, hosts, load_examples, split, talk
 from bot.training.export import MINILM_SHA256, load_minilm, mean_of, minilm_folder, tensors, to_int8
 
 BATCH = 32
@@ -94,10 +94,10 @@ def train(
     optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.01)
     steps = epochs * ((len(examples) + BATCH - 1) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear")
-    benign = hosts(examples)
+    benign, before = hosts(examples), talk(examples)
     step = 0
     for epoch in range(epochs):
-        rows = [(pair_of(augment(e, benign, rng) if epoch > 0 or start is not None else e), CATEGORIES.index(e.category)) for e in examples]
+        rows = [(pair_of(augment(e, benign, before, rng) if epoch > 0 or start is not None else e), CATEGORIES.index(e.category)) for e in examples]
         rng.shuffle(rows)
         # Bucketing by length keeps batches nearly free of padding; buckets are shuffled again.
         chunk = BATCH * 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from bot.conversation import Category
 from bot.training import router
-from bot.training.examples import LATER, Example
+from bot.training.examples import LATER, Example, augment, talk
 
 
 def write(folder: Path, author: str, blocks: int) -> None:
@@ -96,3 +97,16 @@ def test_going_further_starts_from_the_committed_weights(passes: Passes, tmp_pat
     router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path, further=True)
     assert [start for _, _, start in passes.given] == ["committed"]
     assert {e.wave for e in passes.given[0][0]} == set(range(1 + len(LATER)))
+
+
+def test_augmenting_may_bring_a_talk_before_but_only_to_what_speaks_for_itself() -> None:
+    before = [Example(("is it legal in kenya",), Category.REGULATION, "a1.1"), Example(("where would one get a cheap one",), Category.SOURCING, "a1.2")]
+    rng = random.Random(5)
+
+    def lengths(text: str, category: Category) -> set[int]:
+        return {len(augment(Example((text,), category, "a1.3"), before, before, rng).turns) for _ in range(300)}
+
+    assert lengths("nobody would miss me now", Category.SELF_HARM) == {1, 2, 3}
+    assert lengths("ok thanks a lot then", Category.SMALLTALK) == {1}
+    assert lengths("and roughly", Category.DOSING) == {1}
+    assert [e.category for e in talk([*before, Example(("i want to die",), Category.SELF_HARM, "a1.4")])] == [Category.REGULATION, Category.SOURCING]
