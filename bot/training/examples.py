@@ -142,7 +142,7 @@ def augment(example: Example, hosts: Sequence[Example], talk: Sequence[Example],
     if rng.random() < 0.03:
         last = last.upper()
     earlier = example.turns[:-1]
-    if not earlier and example.category not in _CHATTER and len(last.split()) >= 4 and rng.random() < 0.15:
+    if not earlier and example.category not in _CHATTER and len(example.last.split()) >= 4 and rng.random() < 0.15:
         earlier = tuple(e.last for e in rng.sample(talk, min(rng.randint(1, 5), len(talk))))
     return replace(example, turns=(*earlier, last)) if last.strip() else example
 
