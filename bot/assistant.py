@@ -14,6 +14,7 @@ from bot.guardrails.amounts import find_amounts
 from bot.guardrails.gate import Gate
 from bot.guardrails.screen import Verdict
 from bot.helplines import Purpose
+from bot.retrieval import places
 from bot.retrieval.card import Card, Source
 from bot.retrieval.followup import Resolved, resolve
 from bot.retrieval.retriever import Hit, Retriever
@@ -77,6 +78,14 @@ class Composed:
         """The worded statements in short paragraphs."""
         blocks = [Block(statements=tuple(statements[i : i + PARAGRAPH])) for i in range(0, len(statements), PARAGRAPH)]
         return Draft(blocks=(*([Block(lead=self.lead)] if self.lead else ()), *blocks, *closing), writer="generative")
+
+
+def _place(conversation: Conversation, text: str) -> extractive.Place | None:
+    """Where the visitor is: what the message names, else the country that they chose."""
+    if asked := places.named(text):
+        return extractive.Place(asked, True)
+    chosen = places.region(conversation.country)
+    return extractive.Place(chosen, False) if chosen else None
 
 
 class Assistant:
@@ -291,7 +300,7 @@ class Assistant:
         lead = f"{self._kind_word(verdict.text, self._turn(conversation))} {nearest}".strip()
         best = alone and parts[0].card is hits[0].card and resolved.mode == "normal"
         also = [h for h in hits[1:2] if best and hits[0].score - h.score < CLOSE]
-        draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also, yes_or_no=extractive.asks_yes_or_no(resolved.query))
+        draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also, yes_or_no=extractive.asks_yes_or_no(resolved.query), place=_place(conversation, verdict.text))
         released = self.gate.release(draft)
         if not released.draft.statements:
             return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("not_covered"), why=f"gate: {released.dropped[:1]}")
@@ -314,7 +323,7 @@ class Assistant:
         if not hits or hits[0].similarity < 0.45:
             return self._fixed(conversation, verdict, "personal_medical_bare")
         lead = self.replies.text("dependence" if verdict.tone == "dependence" else "personal_medical", turn, conversation.country)
-        draft = self.gate.release(extractive.compose(hits[:1], hits, self._titles, lead=lead, brief=True, yes_or_no=False)).draft
+        draft = self.gate.release(extractive.compose(hits[:1], hits, self._titles, lead=lead, brief=True, yes_or_no=False, place=_place(conversation, verdict.text))).draft
         if not draft.statements:
             return self._fixed(conversation, verdict, "personal_medical_bare")
         text, citations = render(draft, self.knowledge.cards, self.knowledge.sources)

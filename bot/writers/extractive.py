@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.conversation import Block, Draft, Statement
 from bot.guardrails.gate import NEGATION
 from bot.retrieval.card import Card, Passage, Sentence
+from bot.retrieval.places import holds_in
 
 WORDS = 105
 MORE_WORDS = 190
@@ -17,6 +19,8 @@ ENOUGH = 125  # with the words on how sure it is; the question for the clinician
 NEAR = 0.12
 FLOOR = 0.30
 SOONER = 0.05
+# A passage on where the visitor is joins unless it is this much further from the question than the closest one.
+HERE = 0.25
 # A passage of whose longer words more than this share was just shown mostly repeats them; a safety line must be nearly whole there already.
 SAID = 0.5
 SAFETY_SAID = 0.7
@@ -109,26 +113,46 @@ def asks_yes_or_no(question: str) -> bool:
     return _YES_OR_NO.search(question) is not None
 
 
-def choose(found: Found, budget: int, whole: bool = False) -> list[int]:
+@dataclass(frozen=True)
+class Place:
+    """Where the visitor is, as bot/retrieval/places.py calls it; `asked`: the question itself names it."""
+
+    name: str
+    asked: bool
+
+
+def _with_place(found: Found, place: Place | None) -> list[int]:
+    """The leading passage and, where another is about the visitor's country, that one beside it: first if the question names the country."""
+    near = found.passage_similarity
+    here = [i for i, p in enumerate(found.card.passages) if place and holds_in(p.text, place.name)]
+    if place is None or not here or found.lead in here:
+        return [found.lead]
+    nearest = max(here, key=near.__getitem__)
+    if near[nearest] < max(near) - HERE:
+        return [found.lead]
+    return [nearest, found.lead] if place.asked else [found.lead, nearest]
+
+
+def choose(found: Found, budget: int, whole: bool = False, place: Place | None = None) -> list[int]:
     """Which passages of a card to show, as positions, in the order to show them.
 
-    The one that answers the question leads. Further passages follow, in the card's order and the main message a little
+    The one that answers the question leads, with the one on the visitor's country. Further passages follow, in the card's order and the main message a little
     sooner than others, if they are close to the question, fit the budget and do not say again what is said; or, if
     the `whole` card is wanted, if they fit the budget.
     """
     passages, near = found.card.passages, found.passage_similarity
-    chosen = [found.lead]
-    words = len(passages[found.lead].text.split())
-    rest = [i for i in sorted(range(len(passages)), key=lambda i: (i > 0, -near[i])) if i != found.lead]
+    chosen = fixed = _with_place(found, place)
+    words = sum(len(passages[i].text.split()) for i in chosen)
+    rest = [i for i in sorted(range(len(passages)), key=lambda i: (i > 0, -near[i])) if i not in fixed]
     best = max(near)
     for i in rest:
         length = len(passages[i].text.split())
-        close = near[i] + (SOONER if i == 0 else 0) >= max(FLOOR, best - NEAR) or (len(chosen) == 1 and words < 45)
+        close = near[i] + (SOONER if i == 0 else 0) >= max(FLOOR, best - NEAR) or (chosen == [found.lead] and words < 45)
         wanted = whole or (close and _said(passages[i].text, [passages[j].text for j in chosen]) <= SAID)
         if words + length <= budget and wanted:
-            chosen.append(i)
+            chosen = [*chosen, i]
             words += length
-    return [chosen[0], *sorted(chosen[1:])]
+    return [*fixed, *sorted(chosen[len(fixed) :])]
 
 
 def related_questions(found: Sequence[Found], used: set[str], titles: dict[str, str], limit: int = 3) -> tuple[str, ...]:
@@ -139,7 +163,7 @@ def related_questions(found: Sequence[Found], used: set[str], titles: dict[str, 
 
 def compose(
     parts: Sequence[Found], others: Sequence[Found], titles: dict[str, str], mode: str = "normal", lead: str = "", brief: bool = False,
-    also: Sequence[Found] = (), yes_or_no: bool = True,
+    also: Sequence[Found] = (), yes_or_no: bool = True, place: Place | None = None,
 ) -> Draft:
     """Write an answer.
 
@@ -151,6 +175,7 @@ def compose(
         brief: leave out certainty and next step (the caller adds its own close).
         also: a card that may be the one meant, if any; the passage that answers best follows under its title.
         yes_or_no: whether a yes or a no answers the question; else a passage that opens with one goes without it.
+        place: where the visitor is, if known.
     """
     main = parts[0].card
     blocks: list[Block] = [Block(lead=lead)] if lead else []
@@ -162,7 +187,7 @@ def compose(
         budget -= _length(second) + sum(len(b.lead.split()) for b in second) + sum(len(s.text.split()) for s in main.keep)
         for i, part in enumerate(parts):
             share = budget if len(parts) == 1 else budget // len(parts) + 10
-            for j, position in enumerate(choose(part, share, whole=mode == "more")):
+            for j, position in enumerate(choose(part, share, whole=mode == "more", place=place)):
                 if i and j and _length(blocks) > budget:
                     continue
                 blocks.append(passage_block(part.card, part.card.passages[position], plain=j > 0 or not yes_or_no))

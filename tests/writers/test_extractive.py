@@ -14,7 +14,7 @@ from bot.conversation import Action, Conversation, Draft
 from bot.load import load_assistant
 from bot.retrieval.card import Card, Passage, Sentence, parse_card
 from bot.writers import extractive
-from bot.writers.extractive import HOW_SURE, KEEP, MORE_WORDS, WORDS, asks_yes_or_no, bare, choose, compose, question_parts, related_questions
+from bot.writers.extractive import HOW_SURE, KEEP, MORE_WORDS, WORDS, Place, asks_yes_or_no, bare, choose, compose, question_parts, related_questions
 from bot.writers.replies import Replies
 
 from ..conftest import Ask, Small
@@ -97,6 +97,14 @@ def test_a_near_passage_joins_and_a_far_one_does_not() -> None:
 
 def test_passages_come_in_reading_order() -> None:
     assert choose(Hit(FULL, passage_similarity=(0.8, 0.75, 0.8)), WORDS) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("place", "shown"), [
+    (None, [0]), (Place("GB", asked=True), [2, 0]), (Place("GB", asked=False), [0, 2]), (Place("CA", asked=True), [0]), (Place("IE", asked=True), [0]),
+])
+def test_the_passage_on_the_visitors_country_is_shown(place: Place | None, shown: list[int]) -> None:
+    there = card("there", " ".join(["word"] * 50) + ".", "In Ireland, ask the HSE about something else.", "In the UK, a GP can refer you.")
+    assert choose(Hit(there, passage_similarity=(0.6, 0.2, 0.42)), 60, place=place) == shown
 
 
 def test_the_budget_is_kept() -> None:
