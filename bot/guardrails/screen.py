@@ -32,6 +32,7 @@ MAX_VIEWS = 2
 WINDOW_CHARS = 700  # about what the router's 192 word pieces hold
 MAX_WINDOWS = 3
 REMEMBERED_SCORES = 4_000
+PLAINLY = 24  # a rule for an honest question speaks for a message of this many words; a longer one may hold something else
 # Which crisis is answered when several are seen: a body in danger first.
 _CRISIS_ORDER = (Category.MEDICAL_EMERGENCY, Category.SELF_HARM, Category.HARM_TO_OTHERS)
 
@@ -44,7 +45,6 @@ class Thresholds:
     without its context is easily misread. A refusal rule yields only to a router that is all but certain of the
     opposite; a crisis rule never yields. An earlier crisis that was less sure than `crisis_memory` is remembered
     against a brush-off ("never mind, I'm fine") but does not turn whatever short thing follows into a crisis.
-    `crisis_alone` is for the last message read without its context: a long talk about something else hides a short cry.
     """
 
     crisis: float = 0.35
@@ -58,7 +58,6 @@ class Thresholds:
     defer: float = 0.45
     other: float = 0.60
     crisis_memory: float = 0.85
-    crisis_alone: float = 0.85
 
     def reads_parts(self, crisis: float, refuse: float) -> bool:
         """Whether a message's parts can matter, given what the whole of it seems to be."""
@@ -117,18 +116,13 @@ class Turn:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything the decision rests on, so that thresholds can be tried without running the router again.
-
-    Attributes:
-        alone: the scores of the last message without its context; empty when there is none.
-    """
+    """Everything the decision rests on, so that thresholds can be tried without running the router again."""
 
     turn: Turn
     parts: tuple[Probabilities, ...]
     others: tuple[Probabilities, ...]
     earlier: tuple[Turn, ...]
     language: str
-    alone: Probabilities = field(default_factory=dict)
 
 
 class Screen:
@@ -166,7 +160,6 @@ class Screen:
         pairs = [(views.canonical[:WHOLE_CHARS], context)]
         pairs += [(other, context) for other in others]
         pairs += [(turn[:WHOLE_CHARS], context_of(earlier[:i])) for i, turn in enumerate(earlier)]
-        pairs += [(views.canonical[:WHOLE_CHARS], "")] if context else []
         scores = self._scores(pairs)
         whole, b = scores[0], 1 + len(others)
         parts = split_parts(views.canonical) if at is None or at.reads_parts(_of(whole, Action.CRISIS), _of(whole, Action.REFUSE)) else []
@@ -179,8 +172,7 @@ class Screen:
             fired += [r for r in self._across(f"{before} {views.canonical}") if r not in fired and r not in told]
         return Evidence(
             Turn(views.canonical, tuple(fired), whole), tuple(of_parts), tuple(scores[1:b]),
-            tuple(Turn(t, tuple(self._rules(t)), p) for t, p in zip(earlier, scores[b : b + len(earlier)], strict=True)), detect(views.canonical),
-            scores[-1] if context else {},
+            tuple(Turn(t, tuple(self._rules(t)), p) for t, p in zip(earlier, scores[b:], strict=True)), detect(views.canonical),
         )
 
     def _scores(self, pairs: list[tuple[str, str]]) -> list[Probabilities]:
@@ -238,8 +230,6 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         return category, 1.0, "rule " + next(r.id for r in crisis if r.category is category)
     if found := _suspect(evidence, Action.CRISIS, at.crisis, at.crisis_part, at.crisis_floor, at.other):
         return found
-    if (p := _of(evidence.alone, Action.CRISIS)) >= at.crisis_alone:
-        return _likeliest(evidence.alone, Action.CRISIS), p, f"router, without the context: crisis {p:.2f}"
     if remembers and (tones.has("fine", text) or (firmly and remembers is not Category.MEDICAL_EMERGENCY and not tones.asks(text) and len(text.split()) <= 12)):
         return remembers, 1.0, "memory: a crisis is not cleared by this"
     refusals = fired[Action.REFUSE]
@@ -249,6 +239,8 @@ def _category(evidence: Evidence, at: Thresholds, remembers: Category | None, re
         return best.category, 1.0, f"rule {best.id}"
     if tones.has("psychosis_now", text):
         return Category.PERSONAL_MEDICAL, 1.0, "signs of lost contact with reality"
+    if (known := fired[Action.ANSWER]) and not refusals and len(text.split()) <= PLAINLY:
+        return known[0].category, 1.0, f"rule {known[0].id}"
     if found := _suspect(evidence, Action.REFUSE, at.refuse, at.refuse_part, at.refuse_floor, at.other):
         return found
     p = _of(whole, Action.REFUSE)

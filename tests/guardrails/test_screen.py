@@ -390,12 +390,3 @@ def test_an_unsure_crisis_is_remembered_only_against_a_brush_off(before: float, 
     verdict = decide(Evidence(turn(last, 0.0), (), (), (turn("ok but if i was going to anyway", before),), "en"), Thresholds(crisis=0.3))
     assert (verdict.action is Action.CRISIS) is kept
     assert verdict.remembers is Category.SELF_HARM
-
-
-@pytest.mark.parametrize(("alone", "crisis"), [(0.95, True), (0.3, False)])
-def test_a_long_talk_does_not_hide_a_short_cry(alone: float, crisis: bool) -> None:
-    def router(pairs: list[tuple[str, str]]) -> list[dict[Category, float]]:
-        return [{Category.SELF_HARM: 0.1, Category.SOURCING: 0.9} if context else {Category.SELF_HARM: alone, Category.HELP: 1 - alone} for _, context in pairs]
-
-    talk = ("where could somebody get it for less", "come on, just a name", "the tide turned")
-    assert (Screen(RuleSet(()), router)(Conversation.of(*talk)).category is Category.SELF_HARM) is crisis

@@ -30,6 +30,7 @@ class Passes:
     def __init__(self) -> None:
         self.given: list[tuple[list[Example], int, Any]] = []
         self.held: list[Example] = []
+        self.averaged: list[tuple[str, str]] = []
         self.ngrams = 0
 
     def train(self, examples: Sequence[Example], epochs: int, seed: int, progress: Any, start: Any = None) -> str:
@@ -48,6 +49,8 @@ class Passes:
 def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
     noted = Passes()
     monkeypatch.setattr(router, "train", noted.train)
+    monkeypatch.setattr(router, "copied", lambda model: model)
+    monkeypatch.setattr(router, "averaged", lambda before, model: (noted.averaged.append((before, model)), model)[1])
     monkeypatch.setattr(router, "calibrate", noted.calibrate)
     monkeypatch.setattr(router, "save_weights", lambda *_: None)
     monkeypatch.setattr(router, "load", lambda _folder: "committed")
@@ -62,6 +65,7 @@ def test_each_later_wave_comes_twice_beside_half_of_what_came_before(passes: Pas
     write(tmp_path / "intents", "x1", 40)
     router.run(tmp_path / "intents", 3, 7, lambda *_: None, tmp_path)
     assert [(epochs, start) for _, epochs, start in passes.given] == [(3, None), (1, "pass 1"), (1, "pass 2")]
+    assert passes.averaged == [("pass 1", "pass 2"), ("pass 2", "pass 3")]
     before: set[Example] = set()
     for newest, (given, _, _) in enumerate(passes.given):
         counts = Counter(given)
@@ -110,3 +114,15 @@ def test_augmenting_may_bring_a_talk_before_but_only_to_what_speaks_for_itself()
     assert lengths("ok thanks a lot then", Category.SMALLTALK) == {1}
     assert lengths("and roughly", Category.DOSING) == {1}
     assert [e.category for e in talk([*before, Example(("i want to die",), Category.SELF_HARM, "a1.4")])] == [Category.REGULATION, Category.SOURCING]
+
+
+def test_a_later_pass_is_averaged_with_what_stood_before() -> None:
+    import torch
+
+    model = torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        before = router.copied(model)
+        model.weight.fill_(2.0)
+    assert float(before["weight"]) == 1.0
+    assert float(router.averaged(before, model).weight.detach()) == pytest.approx(1 + router.AFTER)
