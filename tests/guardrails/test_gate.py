@@ -122,7 +122,7 @@ def test_release_drops_the_sentence_and_keeps_the_rest(gate: Gate) -> None:
 def test_every_sentence_of_every_card_passes(gate: Gate, cards: dict[str, Card]) -> None:
     faults = []
     for card in cards.values():
-        for group in (*(p.sentences for p in card.passages), card.sure, card.simpler):
+        for group in (*(p.sentences for p in card.passages), card.keep, card.sure, card.simpler):
             whole = " ".join(s.text for s in group)
             faults += [(card.id, why) for s in group if (why := gate.reason(Statement(text=s.text, card=card.id, sources=s.sources, support=whole, certainty=card.certainty)))]
         faults += [(card.id, f) for text in (card.title, *card.ask) for f in gate.faults(text)]
