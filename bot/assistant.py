@@ -299,8 +299,9 @@ class Assistant:
         nearest = self.replies.text("nearest", self._turn(conversation), title=parts[0].card.title) if unsure else ""
         lead = f"{self._kind_word(verdict.text, self._turn(conversation))} {nearest}".strip()
         best = alone and parts[0].card is hits[0].card and resolved.mode == "normal"
+        place = _place(conversation, verdict.text)
         also = [h for h in hits[1:2] if best and hits[0].score - h.score < CLOSE]
-        draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also, yes_or_no=extractive.asks_yes_or_no(resolved.query), place=_place(conversation, verdict.text))
+        draft = extractive.compose(parts, hits, self._titles, resolved.mode, lead, also=also, yes_or_no=extractive.asks_yes_or_no(resolved.query), place=place, abroad=self._abroad(place, conversation))
         released = self.gate.release(draft)
         if not released.draft.statements:
             return Reply(action=Action.ABSTAIN, category=Category.NOT_COVERED, text=self.replies.text("not_covered"), why=f"gate: {released.dropped[:1]}")
@@ -312,6 +313,15 @@ class Assistant:
         )
         closing = tuple(b for b in released.draft.blocks if b.lead.startswith("**"))
         return Composed(reply, self._task(verdict.text, verdict.usable if resolved.carried else (), parts, hits, resolved.mode), lead, closing=closing)
+
+    def _abroad(self, place: extractive.Place | None, conversation: Conversation) -> str:
+        """Whom to call in a crisis outside the United States, where the visitor is known to be."""
+        if place is None or place.name == "US":
+            return ""
+        country = place.name if place.name in self.replies.helplines.countries else conversation.country
+        if country is None:
+            return ""
+        return f"In an emergency, call {self.replies.helplines.emergency(country)}. For thoughts of suicide: {self.replies.helplines.short(country)}."
 
     def _kind_word(self, text: str, turn: int) -> str:
         """How the answer to somebody who tells of a loss or a hard time opens."""

@@ -25,6 +25,7 @@ HERE = 0.25
 SAID = 0.5
 SAFETY_SAID = 0.7
 FITS = 0.3  # a sentence on how sure a card is speaks of what is shown when this share of its longer words does
+_US_NUMBER = re.compile(r"\b(?:988|911)\b")
 _LONGER = re.compile(r"\w{5,}")
 ALSO = "**You may also be asking: {title}**"
 KEEP, HOW_SURE, ASK = "**Keep in mind:**", "**How sure is this?**", "**Worth asking your clinician:**"
@@ -60,12 +61,14 @@ def passage_block(card: Card, passage: Passage, plain: bool = False) -> Block:
     return Block(statements=_statements(card, bare(passage.sentences) if plain else passage.sentences, passage.text))
 
 
-def _kept(cards: Sequence[Card], blocks: Sequence[Block]) -> list[Block]:
-    """What no answer from these cards may lack, unless the blocks say it."""
+def _kept(cards: Sequence[Card], blocks: Sequence[Block], abroad: str = "") -> list[Block]:
+    """What no answer from these cards may lack, unless the blocks say it; `abroad` stands for the numbers of the United States where they do not hold."""
     shown = _shown(blocks)
     lacking = [c for c in cards if c.keep and _said(_joined(c.keep), shown) < SAFETY_SAID]
     statements = tuple(s for c in lacking for s in _statements(c, c.keep, _joined(c.keep)))
-    return [Block(lead=KEEP, statements=statements)] if statements else []
+    here = tuple(s for s in statements if not (abroad and _US_NUMBER.search(s.text)))
+    kept = [Block(lead=KEEP, statements=here)] if here else []
+    return kept if len(here) == len(statements) else [*kept, Block(lead=abroad if here else f"{KEEP} {abroad}")]
 
 
 def _fitting(sentences: Sequence[Sentence], blocks: Sequence[Block], most: int) -> list[Sentence]:
@@ -164,6 +167,7 @@ def related_questions(found: Sequence[Found], used: set[str], titles: dict[str, 
 def compose(
     parts: Sequence[Found], others: Sequence[Found], titles: dict[str, str], mode: str = "normal", lead: str = "", brief: bool = False,
     also: Sequence[Found] = (), yes_or_no: bool = True, place: Place | None = None,
+    abroad: str = "",
 ) -> Draft:
     """Write an answer.
 
@@ -176,6 +180,7 @@ def compose(
         also: a card that may be the one meant, if any; the passage that answers best follows under its title.
         yes_or_no: whether a yes or a no answers the question; else a passage that opens with one goes without it.
         place: where the visitor is, if known.
+        abroad: whom to call there, when the numbers of the United States do not hold.
     """
     main = parts[0].card
     blocks: list[Block] = [Block(lead=lead)] if lead else []
@@ -193,7 +198,7 @@ def compose(
                 blocks.append(passage_block(part.card, part.card.passages[position], plain=j > 0 or not yes_or_no))
     blocks += second
     sure = main.sure if mode == "more" else _fitting(main.sure, blocks, 1 if also else 2)
-    blocks += _kept([p.card for p in parts], blocks)
+    blocks += _kept([p.card for p in parts], blocks, abroad)
     if mode != "more" and _length(blocks) + sum(len(s.text.split()) for s in sure) > ENOUGH:
         sure = sure[:1]
     if not brief:

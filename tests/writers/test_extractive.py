@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 import textstat
 
-from bot.assistant import CONFIDENT, SURE
+from bot.assistant import CONFIDENT, SURE, Assistant
 from bot.conversation import Action, Conversation, Draft
 from bot.load import load_assistant
 from bot.retrieval.card import Card, Passage, Sentence, parse_card
@@ -105,6 +105,28 @@ def test_passages_come_in_reading_order() -> None:
 def test_the_passage_on_the_visitors_country_is_shown(place: Place | None, shown: list[int]) -> None:
     there = card("there", " ".join(["word"] * 50) + ".", "In Ireland, ask the HSE about something else.", "In the UK, a GP can refer you.")
     assert choose(Hit(there, passage_similarity=(0.6, 0.2, 0.42)), 60, place=place) == shown
+
+
+@pytest.mark.parametrize(("abroad", "shown"), [
+    ("", ["Never alone.", "Call 911 if nobody can wake them."]), ("In an emergency, call **999**.", ["Never alone."]),
+])
+def test_numbers_of_the_united_states_stay_there(abroad: str, shown: list[str]) -> None:
+    """R-21: a visitor abroad never gets only US numbers."""
+    safe = FULL.model_copy(update={"keep": (Sentence(text="Never alone.", sources=("s1",)), Sentence(text="Call 911 if nobody can wake them.", sources=("s1",)))})
+    draft = compose([Hit(safe)], [], {}, abroad=abroad)
+    kept = next(i for i, b in enumerate(draft.blocks) if b.lead == KEEP)
+    assert [s.text for s in draft.blocks[kept].statements] == shown
+    assert [b.lead for b in draft.blocks if b.lead.startswith("In an emergency")] == ([abroad] if abroad else [])
+
+
+@pytest.mark.parametrize(("text", "country", "number"), [
+    ("what is a safety plan", "GB", "999"), ("what is a safety plan, i live in cardiff", None, "999"), ("what is a safety plan", "DE", "112"), ("what is a safety plan", "US", None), ("what is a safety plan", None, None),
+])
+def test_a_visitor_abroad_is_told_whom_to_call_there(assistant: Assistant, text: str, country: str | None, number: str | None) -> None:
+    """R-21."""
+    reply = assistant.reply(Conversation.of(text, country=country))
+    assert reply.cards[0] == "help-safety-plan"
+    assert (f"In an emergency, call **{number}**" in reply.text) is (number is not None)
 
 
 def test_the_budget_is_kept() -> None:
