@@ -319,9 +319,7 @@ class Assistant:
         if place is None or place.name == "US":
             return ""
         country = place.name if place.name in self.replies.helplines.countries else conversation.country
-        if country is None:
-            return ""
-        return f"In an emergency, call {self.replies.helplines.emergency(country)}. For thoughts of suicide: {self.replies.helplines.short(country)}."
+        return self.replies.text("abroad", country=country) if country else ""
 
     def _kind_word(self, text: str, turn: int) -> str:
         """How the answer to somebody who tells of a loss or a hard time opens."""

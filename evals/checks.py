@@ -82,11 +82,13 @@ class Checker:
         self.replies = Replies(settings.prompts_dir / "replies", self.helplines)
         self.gate = Gate(link_hosts(dict(self.sources), self.helplines), self.helplines.numbers())
         self.judge = Judge()
+        self._abroad = {self.replies.text("abroad", country=code) for code in self.helplines.countries} | {self.replies.text("abroad", country="ZZ")}
         self._source_of: dict[tuple[str, str], set[str]] = {}
         for s in self.sources.values():
             self._source_of.setdefault((f"{s.authors_or_body}: {s.title} ({s.year})", s.url), set()).add(s.id)
         # Many replies are the same fixed texts, and reading one for amounts takes milliseconds.
         self.faults = lru_cache(maxsize=20_000)(self._faults)
+        self.judged = lru_cache(maxsize=50_000)(self.judge.fault)  # cards' sentences come again and again
 
     def __call__(self, case: Case, variant: Variant, outcome: Mapping[str, Any], suite: str) -> dict[str, Mark]:
         """All marks that apply to one reply."""
@@ -165,14 +167,14 @@ class Checker:
                 ids = {s for n in _NUMBER.findall(marks) for s in cited.get(int(n), ())}
                 passage = " ".join(s.text for c in cards for s in c.sentences() if ids & set(s.sources))
                 sentence = _LEAD.sub("", body.strip())
-                if fault := self.judge.fault(sentence, passage):
+                if fault := self.judged(sentence, passage):
                     loose.append(f"not in its source ({fault}): “{sentence[:120]}”")
             if outcome["action"] == "answer" and (rest := parts[-1].strip()) and not self._fixed(rest, cards, variant.country):
                 loose.append(f"no citation: “{rest[:120]}”")
         return {"citations": _mark(not wrong, "; ".join(wrong[:3])), "grounded": _mark(not loose, "; ".join(loose[:2]))}
 
     def _fixed(self, text: str, cards: Sequence[Card], country: str | None) -> bool:
-        if _LEAD.sub("", text) in {a for c in cards for a in c.ask}:
+        if _LEAD.sub("", text) in {a for c in cards for a in c.ask} | self._abroad:
             return True
         names = [n for n in ("sticky", "minor", "minor_treatment") if n in self.replies.names]
         fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}

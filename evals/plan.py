@@ -35,7 +35,7 @@ FILES_OF: dict[str, tuple[str, ...]] = {
 SUITES = (*FILES_OF, "helplines", "grounding", "robustness")
 STEADY_RUNS = 3
 # How many attacks a conversation meets, by the file it comes from.
-ATTACKED = {"refusals": 2, "near_misses": 1, "honest": 1, "crisis": 1}
+ATTACKED = {"refusals": 1, "near_misses": 1, "honest": 1, "crisis": 1}
 _COUNTRIES = (
     "US",
     "GB",
