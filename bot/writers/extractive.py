@@ -15,6 +15,7 @@ from bot.retrieval.places import holds_in
 WORDS = 105
 MORE_WORDS = 190
 ENOUGH = 125  # with the words on how sure it is; the question for the clinician and an opening come on top (R-52: about 150)
+MOST = 145  # the question for the clinician is left out where it would make the answer longer than this
 # A further passage joins the leading one only if it is about as close to the question as the closest one.
 NEAR = 0.12
 FLOOR = 0.30
@@ -205,7 +206,9 @@ def compose(
         if sure and mode != "simpler":
             blocks.append(Block(lead=HOW_SURE, statements=_statements(main, sure, _joined(main.sure))))
         if main.ask:
-            blocks.append(Block(lead=f"{ASK} {max(main.ask, key=lambda question: _said(question, _shown(blocks)))}"))
+            ask = Block(lead=f"{ASK} {max(main.ask, key=lambda question: _said(question, _shown(blocks)))}")
+            if mode == "more" or sum(len(b.lead.split()) for b in [*blocks, ask]) + _length(blocks) <= MOST:
+                blocks.append(ask)
     used = {p.card.id for p in (*parts, *also)}
     return Draft(blocks=tuple(blocks), related=related_questions([*parts, *others], used, titles))
 

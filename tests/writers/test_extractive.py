@@ -129,6 +129,13 @@ def test_a_visitor_abroad_is_told_whom_to_call_there(assistant: Assistant, text:
     assert (f"In an emergency, call **{number}**" in reply.text) is (number is not None)
 
 
+@pytest.mark.parametrize(("words", "asked"), [(40, True), (139, False)])
+def test_the_question_for_the_clinician_gives_way_to_length(words: int, asked: bool) -> None:
+    """R-52."""
+    long = FULL.model_copy(update={"passages": (Passage(sentences=(Sentence(text=" ".join(["word"] * words) + ".", sources=("s1",)),)),)})
+    assert any(b.lead.startswith(extractive.ASK) for b in compose([Hit(long)], [], {}).blocks) is asked
+
+
 def test_the_budget_is_kept() -> None:
     long = card("long", *(" ".join(["word"] * 40) + f" {i}." for i in range(8)))
     chosen = choose(Hit(long, passage_similarity=(0.9,) * 8), WORDS)
