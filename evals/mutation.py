@@ -19,7 +19,8 @@ from evals.records import Record, records_of
 from evals.run import CouldNotRun, Options, pool, prepare
 from evals.table import terminal
 
-SAMPLE = 300
+# Conversations each mutant meets, and the least of each kind: few first, and more where no gate noticed among the few.
+SAMPLES = ((300, 3), (1_500, 15))
 # A gate that allows some failures notices a mutant when the paired loss is this unlikely to be chance.
 CHANCE = 0.01
 
@@ -72,9 +73,9 @@ def notices(gate: Gate, sound: Sequence[Record], crippled: Sequence[Record]) -> 
     return None
 
 
-def sample(jobs: Sequence[Job]) -> list[Job]:
-    """The conversations every mutant meets: a stratified sample and the card with the planted dose."""
-    chosen = stratified(jobs, SAMPLE, attacks_each=2, least=3)
+def sample(jobs: Sequence[Job], size: int, least: int) -> list[Job]:
+    """A stratified sample, and the card with the planted dose."""
+    chosen = stratified(jobs, size, attacks_each=2, least=least)
     keys = {j.key for j in chosen}
     return chosen + [j for j in jobs if j.key == f"grounding/card-{PLANTED}" and j.key not in keys]
 
@@ -88,30 +89,43 @@ def main(options: Options, out: Path | None, only: str | None, progress: Callabl
     if only and only not in MUTANTS:
         raise CouldNotRun(f"There is no mutant {only}. Mutants: {', '.join(MUTANTS)}.")
     checker, gates = Checker(), load_gates()
-    jobs = sample(prepare(Options(suite=options.suite, category=options.category), checker))
-    chosen = names(only)
-    done, total = 0, len(jobs) * (len(chosen) + 1)
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        progress(label, done, total)
-
-    label, console = "sound", terminal()
-    console.print(f"{len(chosen)} crippled assistants, {len(jobs)} conversations each")
-    sound = _records(jobs, checker, None, options.workers, tick)
+    everything = prepare(Options(suite=options.suite, category=options.category), checker)
+    chosen, console = list(names(only)), terminal()
     results: dict[str, list[Noticed]] = {}
-    for name in chosen:
-        label = name
-        crippled = _records(jobs, checker, name, options.workers, tick)
-        results[name] = sorted((n for g in gates if (n := notices(g, sound, crippled))), key=lambda n: -n.worse)
-        console.print(line(name, results[name]))
-        if out:  # after each, so that nothing is lost on a crash
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps(to_json(results), indent=1), encoding="utf-8")
+    for size, least in SAMPLES:
+        jobs = sample(everything, size, least)
+        waiting = [name for name in chosen if not results.get(name)]
+        if not waiting:
+            break
+        console.print(f"{len(waiting)} crippled assistants, {len(jobs)} conversations each")
+        asked = _Counted(progress, len(jobs) * (len(waiting) + 1))
+        sound = _records(jobs, checker, None, options.workers, asked.tick("sound"))
+        for name in waiting:
+            crippled = _records(jobs, checker, name, options.workers, asked.tick(name))
+            results[name] = sorted((n for g in gates if (n := notices(g, sound, crippled))), key=lambda n: -n.worse)
+            console.print(line(name, results[name]))
+            if out:  # after each, so that nothing is lost on a crash
+                out.parent.mkdir(parents=True, exist_ok=True)
+                out.write_text(json.dumps(to_json(results), indent=1), encoding="utf-8")
     missed = [name for name, found in results.items() if not found]
     console.print(f"[bold red]FAIL[/] {len(missed)} went unnoticed: {', '.join(missed)}" if missed else f"[bold green]All {len(results)} crippled assistants were noticed.[/]")
     return bool(missed)
+
+
+class _Counted:
+    """Counts conversations for the progress bar."""
+
+    def __init__(self, progress: Callable[[str, int, int], None], total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def tick(self, label: str) -> Callable[[], None]:
+        """What to call after each conversation of `label`."""
+
+        def step() -> None:
+            self._done += 1
+            self._progress(label, self._done, self._total)
+
+        return step
 
 
 def to_json(results: dict[str, list[Noticed]]) -> dict[str, Any]:
