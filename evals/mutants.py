@@ -18,6 +18,7 @@ from bot.guardrails.rules import RuleSet
 from bot.guardrails.screen import Screen, Verdict
 from bot.helplines import Helplines, Purpose
 from bot.retrieval.card import Passage, Sentence
+from bot.retrieval.retriever import BEST
 from bot.writers.replies import Replies
 
 # The card into which a dose is planted; mutation runs always ask for it.
@@ -291,8 +292,8 @@ def wrong_card(healthy: Assistant) -> Assistant:
     assert inner is not None
 
     class Turned(type(inner)):  # type: ignore[misc]
-        def search(self, query: str, topics: Any = None, k: int | None = None) -> Any:
-            hits = super().search(query, topics, k or self.k)
+        def search(self, query: str, topics: Any = None, k: int = BEST) -> Any:
+            hits = super().search(query, topics, k)
             return [*hits[1:], *hits[:1]]
 
     inner.__class__ = Turned
