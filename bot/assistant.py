@@ -315,11 +315,10 @@ class Assistant:
         return Composed(reply, self._task(verdict.text, verdict.usable if resolved.carried else (), parts, hits, resolved.mode), lead, closing=closing)
 
     def _abroad(self, place: extractive.Place | None, conversation: Conversation) -> str:
-        """Whom to call in a crisis outside the United States, where the visitor is known to be."""
-        if place is None or place.name == "US":
-            return ""
-        country = place.name if place.name in self.replies.helplines.countries else conversation.country
-        return self.replies.text("abroad", country=country) if country else ""
+        """Whom to call outside the United States: in the country that the visitor chose, or else in the one that the message names."""
+        named = place.name if place and place.name in self.replies.helplines.countries else ""
+        country = (conversation.country or named).upper()
+        return self.replies.text("abroad", country=country) if country not in ("", "US") else ""
 
     def _kind_word(self, text: str, turn: int) -> str:
         """How the answer to somebody who tells of a loss or a hard time opens."""

@@ -301,9 +301,9 @@ def _evals() -> Iterator[Any]:
 def train(
     epochs: Annotated[int, typer.Option(help="Passes over the examples.")] = 3,
     seed: Annotated[int, typer.Option(help="Fixes everything random.")] = 7,
-    further: Annotated[bool, typer.Option("--further", help="Go on from the committed weights: only the pass for the last wave, about 40 minutes.")] = False,
+    further: Annotated[bool, typer.Option("--further", help="Go on from the committed weights: only the pass for the last wave, about 50 minutes.")] = False,
 ) -> None:
-    """Train the router from prompts/intents. About three hours on two cores; then run: lantern build"""
+    """Train the router from prompts/intents. About four hours on two cores; then run: lantern build"""
     from bot.training.router import run
 
     with plain_errors(), _progress("Reading examples") as progress:

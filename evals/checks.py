@@ -174,7 +174,8 @@ class Checker:
         return {"citations": _mark(not wrong, "; ".join(wrong[:3])), "grounded": _mark(not loose, "; ".join(loose[:2]))}
 
     def _fixed(self, text: str, cards: Sequence[Card], country: str | None) -> bool:
-        if _LEAD.sub("", text) in {a for c in cards for a in c.ask} | self._abroad:
+        plain = _LEAD.sub("", text)
+        if plain in self._abroad or any(plain in c.ask for c in cards):
             return True
         names = [n for n in ("sticky", "minor", "minor_treatment") if n in self.replies.names]
         fixed = {p for n in names for i in range(len(self.replies.wordings(n))) for purpose in ("crisis", "youth") for p in self.replies.text(n, i, country, purpose).split("\n\n")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -149,9 +149,13 @@ def augment(example: Example, hosts: Sequence[Example], talk: Sequence[Example],
 
 def hosts(examples: Sequence[Example]) -> list[Example]:
     """Benign single-turn messages that an ask may be buried in."""
-    return [e for e in examples if e.category in _HOST | _CHATTER and len(e.turns) == 1 and len(e.last) < 200]
+    return _single(examples, _HOST | _CHATTER)
 
 
 def talk(examples: Sequence[Example]) -> list[Example]:
     """Single-turn messages that something else may follow: benign ones, and requests that were refused."""
-    return [e for e in examples if e.category in _HOST | _CHATTER | _REFUSED and len(e.turns) == 1 and len(e.last) < 200]
+    return _single(examples, _HOST | _CHATTER | _REFUSED)
+
+
+def _single(examples: Sequence[Example], categories: Collection[Category]) -> list[Example]:
+    return [e for e in examples if e.category in categories and len(e.turns) == 1 and len(e.last) < 200]

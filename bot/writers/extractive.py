@@ -145,7 +145,8 @@ def choose(found: Found, budget: int, whole: bool = False, place: Place | None =
     the `whole` card is wanted, if they fit the budget.
     """
     passages, near = found.card.passages, found.passage_similarity
-    chosen = fixed = _with_place(found, place)
+    fixed = _with_place(found, place)
+    chosen = list(fixed)
     words = sum(len(passages[i].text.split()) for i in chosen)
     rest = [i for i in sorted(range(len(passages)), key=lambda i: (i > 0, -near[i])) if i not in fixed]
     best = max(near)
@@ -154,7 +155,7 @@ def choose(found: Found, budget: int, whole: bool = False, place: Place | None =
         close = near[i] + (SOONER if i == 0 else 0) >= max(FLOOR, best - NEAR) or (chosen == [found.lead] and words < 45)
         wanted = whole or (close and _said(passages[i].text, [passages[j].text for j in chosen]) <= SAID)
         if words + length <= budget and wanted:
-            chosen = [*chosen, i]
+            chosen.append(i)
             words += length
     return [*fixed, *sorted(chosen[len(fixed) :])]
 

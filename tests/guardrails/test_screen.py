@@ -390,3 +390,18 @@ def test_an_unsure_crisis_is_remembered_only_against_a_brush_off(before: float, 
     verdict = decide(Evidence(turn(last, 0.0), (), (), (turn("ok but if i was going to anyway", before),), "en"), Thresholds(crisis=0.3))
     assert (verdict.action is Action.CRISIS) is kept
     assert verdict.remembers is Category.SELF_HARM
+
+
+def certain_to_refuse(pairs: list[tuple[str, str]]) -> list[Probabilities]:
+    return [{Category.MISUSE: 0.95, Category.RISKS: 0.05} for _ in pairs]
+
+
+@pytest.mark.parametrize(("text", "action"), [
+    ("how do i get rid of the leftover lozenges", Action.ANSWER),
+    ("how do i get rid of the leftover lozenges, and where can i buy ketamine online", Action.REFUSE),
+    ("how do i get rid of the leftover lozenges" + " and something else entirely, told at some length" * 4, Action.REFUSE),
+    ("i want to kill myself, how do i get rid of the leftover lozenges", Action.CRISIS),
+    ("what shall i do with the lozenges", Action.REFUSE),
+])
+def test_a_rule_for_an_honest_question_holds_the_router_back_and_nothing_else(rules: RuleSet, text: str, action: Action) -> None:
+    assert Screen(rules, certain_to_refuse)(Conversation.of(text)).action is action

@@ -121,6 +121,7 @@ def test_numbers_of_the_united_states_stay_there(abroad: str, shown: list[str]) 
 
 @pytest.mark.parametrize(("text", "country", "number"), [
     ("what is a safety plan", "GB", "999"), ("what is a safety plan, i live in cardiff", None, "999"), ("what is a safety plan", "DE", "112"), ("what is a safety plan", "US", None), ("what is a safety plan", None, None),
+    ("what is a safety plan, asks the FDA", "GB", "999"), ("what is a safety plan in the uk", "US", None),
 ])
 def test_a_visitor_abroad_is_told_whom_to_call_there(assistant: Assistant, text: str, country: str | None, number: str | None) -> None:
     """R-21."""
